@@ -1,0 +1,62 @@
+"""Files that survive a power cut: written beside their place, fsynced, renamed over it, folder fsynced.
+
+Also the one place where a full or forbidden disk becomes a typed error.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from warehouse.errors import StoreUnwritable
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full, read-only or forbidden disk into StoreUnwritable."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _UNWRITABLE:
+            raise
+        raise StoreUnwritable(
+            f"cannot write {path}: {problem.strerror}",
+            next_step="free space or mend the permissions of that folder, then run the same command again; "
+            "nothing published was touched",
+        ) from problem
+
+
+def fsync_path(path: Path) -> None:
+    """Force a file's (or folder's) content to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path to write to; on success it is fsynced and renamed over `path`, on failure removed."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+        try:
+            yield temporary
+            fsync_path(temporary)
+            os.replace(temporary, path)
+            fsync_path(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a whole file atomically and durably."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
