@@ -1,0 +1,267 @@
+"""Publishing: visibility, editions, decisions, and processes killed at every point between commits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.warehouse.makers import FACTS, load, part, store
+from warehouse import clock, ledger, locks, publish, questions
+from warehouse.errors import StoreUnwritable, UnknownBatch, UsageError, WrongProfile, WrongState
+from warehouse.publish import Closing
+from warehouse.schema import Decision, Scope
+from warehouse.store import Warehouse
+
+S = "test.one:CHN.X"
+A = ("CHN.X", "2017")
+B = ("CHN.X", "2018")
+
+
+def value(warehouse: Warehouse, as_of: str | None = None, period: str = "2017", edition: int | None = None) -> float | None:
+    rows = questions.values(warehouse, [S], as_of=as_of, period=period, edition=edition)
+    return rows[0]["value"] if rows else None
+
+
+def decide(warehouse: Warehouse, batch: str, decision: Decision) -> int | None:
+    return publish.decide(warehouse, batch, Closing(decision, "Ada", "said so", "because"))
+
+
+def test_whole_vintages_answer_as_of_whatever_the_order_of_loading(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2021-01-10", archive="202101"))
+    load(warehouse, part({A: 3.0}, "2023-01-10", archive="202301"))
+    assert value(warehouse, "2022-06-30") == 1.0
+    load(warehouse, part({A: 2.0}, "2024-01-10", archive="202201"))
+    assert [value(warehouse, day) for day in ("2021-06-30", "2022-06-30", "2023-06-30")] == [1.0, 2.0, 3.0]
+    assert value(warehouse, "2020-12-31") is None
+    assert value(warehouse) == 3.0
+
+
+def test_an_answer_for_an_edition_never_changes(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2021-01-10", archive="202101"))
+    batch, edition = load(warehouse, part({A: 3.0}, "2023-01-10", archive="202301"))
+    load(warehouse, part({A: 2.0}, "2024-01-10", archive="202201"))
+    decide(warehouse, batch, Decision.VOIDED)
+    assert (value(warehouse, "2022-06-30"), value(warehouse)) == (2.0, 2.0)
+    assert edition == 2
+    assert (value(warehouse, "2022-06-30", edition=2), value(warehouse, edition=2)) == (1.0, 3.0)
+    with pytest.raises(UsageError, match="there is no edition 9"):
+        value(warehouse, edition=9)
+
+
+def test_an_unchanged_part_stores_nothing_but_the_batch_record(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0, B: 2.0}, "2024-01-10", stamp="2024-01-10"))
+    before = sorted(path.name for path in (warehouse.root / "tables").rglob("*"))
+    batch, edition = load(warehouse, part({A: 1.0 + 1e-9, B: 2.0}, "2024-02-10", stamp="2024-02-10"))
+    assert edition is None
+    assert publish.read_batch(warehouse, batch)["decision"] == "unchanged"
+    assert sorted(path.name for path in (warehouse.root / "tables").rglob("*")) == before
+
+
+def test_the_same_stamp_with_changed_data_takes_the_fetch_time(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10T12:00", stamp="2024-01-10"))
+    load(warehouse, part({A: 5.0}, "2024-01-12T12:00", stamp="2024-01-10"))
+    first, second = questions.vintages(warehouse, S, period="2017")
+    assert (first["basis"], second["basis"], second["value"]) == ("publisher", "captured", 5.0)
+    assert second["known_from"] == "2024-01-12T12:00:00.000000Z"
+
+
+def test_a_partial_read_is_completed_and_concludes_nothing_outside_its_scope(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0, B: 2.0, ("JPN.X", "2018"): 7.0}, "2024-01-10"))
+    scope = Scope(start="2018", end="2018", entities=("CHN",))
+    load(warehouse, part({B: 2.5}, "2024-02-10", scope=scope))
+    assert (value(warehouse), value(warehouse, period="2018")) == (1.0, 2.5)
+    [japan] = questions.values(warehouse, ["test.one:JPN.X"])
+    assert japan["value"] == 7.0
+    load(warehouse, part({}, "2024-03-10", scope=scope))
+    assert value(warehouse, period="2018") is None
+    assert value(warehouse) == 1.0
+
+
+def test_quarantine_shows_nothing_and_release_takes_its_place_in_known_order(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    held, edition = load(warehouse, part({A: 1000.0}, "2024-02-10"), decision=Decision.QUARANTINED)
+    assert edition is None
+    assert value(warehouse) == 1.0
+    load(warehouse, part({A: 1.5}, "2024-03-10"))
+    assert decide(warehouse, held, Decision.RELEASED) == 3
+    assert (value(warehouse, "2024-02-15"), value(warehouse)) == (1000.0, 1.5)
+    decide(warehouse, held, Decision.VOIDED)
+    assert value(warehouse, "2024-02-15") == 1.0
+    with warehouse.engine.connect() as connection:
+        rows = connection.execute(
+            select(ledger.decisions.c.decision, ledger.decisions.c.reason).where(ledger.decisions.c.batch_id == held)
+        ).all()
+    assert [tuple(row) for row in rows] == [("quarantined", None), ("released", "because"), ("voided", "because")]
+
+
+def test_decisions_want_a_reason_a_name_and_the_right_state(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    batch, _ = load(warehouse, part({A: 1.0}, "2024-01-10"))
+    with pytest.raises(UsageError, match="reason and a name"):
+        publish.decide(warehouse, batch, Closing(Decision.VOIDED, "Ada", "", " "))
+    with pytest.raises(WrongState, match="cannot be released"):
+        decide(warehouse, batch, Decision.RELEASED)
+    with pytest.raises(UnknownBatch, match="no batch 'nonsense'"):
+        decide(warehouse, "nonsense", Decision.VOIDED)
+    decide(warehouse, batch, Decision.VOIDED)
+    with pytest.raises(WrongState):
+        decide(warehouse, batch, Decision.VOIDED)
+
+
+def test_releasing_what_was_published_meanwhile_doubles_nothing(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10", stamp="2024-01-10"))
+    held, _ = load(warehouse, part({A: 2.0}, "2024-02-10", stamp="2024-02-10"), decision=Decision.QUARANTINED)
+    load(warehouse, part({A: 2.0}, "2024-02-11", stamp="2024-02-10"))
+    decide(warehouse, held, Decision.RELEASED)
+    assert len(questions.vintages(warehouse, S)) == 2
+    assert len(questions.values(warehouse, [S])) == 1
+
+
+def test_profiles_never_mix(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    warehouse.root.rename(tmp_path / "live")
+    with pytest.raises(WrongProfile, match="stamped 'synthetic', not 'live'"):
+        Warehouse(tmp_path, "live")
+    with pytest.raises(UsageError, match="there is no warehouse"):
+        Warehouse(tmp_path / "elsewhere", "live", create=False)
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreUnwritable, match="No space left.*free space"):
+        patch.setattr("warehouse.tables.pq.write_table", full)
+        load(warehouse, part({A: 2.0}, "2024-02-10"))
+    assert value(warehouse) == 1.0
+    assert load(warehouse, part({A: 2.0}, "2024-02-10"))[1] == 2
+
+
+@contextmanager
+def kept_busy(warehouse: Warehouse, seconds: float) -> Iterator[None]:
+    ready = threading.Event()
+
+    def hold() -> None:
+        with warehouse.lease(FACTS.id):
+            ready.set()
+            time.sleep(seconds)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    ready.wait()
+    yield
+    thread.join()
+
+
+def test_a_second_refresh_of_the_same_dataset_waits(tmp_path: Path) -> None:
+    warehouse, told = store(tmp_path), list[str]()
+    with kept_busy(warehouse, 0.5):
+        with pytest.raises(locks.Busy, match="Next: wait"), warehouse.lease(FACTS.id, wait=0.1):
+            raise AssertionError("the lease is held by another")
+        with warehouse.lease(FACTS.id, wait=20, note=told.append):
+            pass
+    assert "another run holds the lease" in told[0]
+
+
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+from tests.warehouse.makers import load, part, store
+import warehouse.publish as publish
+from warehouse.tables import Tables
+from warehouse.journal import Journal
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def after(function):
+    def run(*arguments, **named):
+        function(*arguments, **named)
+        die()
+    return run
+
+point, home = sys.argv[1], Path(sys.argv[2])
+if point == "staged":
+    publish.close = die
+elif point == "publishing":
+    publish._complete = die
+elif point == "observations added":
+    add = Tables.add
+    Tables.add = lambda self, name, *rest: add(self, name, *rest) if name == "observations" else die()
+elif point == "both added":
+    publish._record = die
+elif point == "edition written":
+    Journal.append = die
+elif point == "journal written":
+    Journal.append = after(Journal.append)
+load(store(home), part({("CHN.X", "2017"): 2.0}, "2024-02-10"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "shown_after_death", "editions"),
+    [
+        ("staged", 1.0, 2),
+        ("publishing", 1.0, 2),
+        ("observations added", 1.0, 2),
+        ("both added", 1.0, 2),
+        ("edition written", 2.0, 2),
+        ("journal written", 2.0, 2),
+    ],
+)
+def test_sigkill_leaves_all_or_nothing_and_the_next_run_publishes_once(
+    tmp_path: Path, point: str, shown_after_death: float, editions: int
+) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    killed = subprocess.run([sys.executable, "-c", KILLER, point, str(tmp_path)], cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+    assert value(warehouse) == shown_after_death
+    load(warehouse, part({A: 2.0}, "2024-02-10"))
+    assert value(warehouse) == 2.0
+    assert len(questions.vintages(warehouse, S)) == 2
+    with warehouse.engine.connect() as connection:
+        assert warehouse.edition(connection) == editions
+        left = connection.execute(select(ledger.batches.c.state).where(ledger.batches.c.state != "done")).all()
+        visible = warehouse.visible(connection)
+    assert left == []
+    files = {path.name for path in (warehouse.root / "tables/observations/data").rglob("*.parquet")}
+    assert files == {Path(row["observations_file"]).name for row in visible}
+    table = warehouse.tables.table("observations").scan().to_arrow()
+    assert sorted(table.column("value").to_pylist()) == [1.0, 2.0]
+    numbers = [entry["n"] for entry in warehouse.journal.entries()]
+    assert numbers == sorted(set(numbers))
+    closed = [entry["body"]["batch_id"] for entry in warehouse.journal.entries() if entry["kind"] == "batch"]
+    assert len(closed) == len(set(closed)) >= 2
+
+
+def test_every_batch_is_in_the_journal_with_what_replay_needs(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    batch, _ = load(warehouse, part({A: 1.0}, "2024-01-10"))
+    [entry] = warehouse.journal.entries()
+    body = entry["body"]
+    assert (body["batch_id"], body["decision"], body["edition"]) == (batch, "published", 1)
+    assert body["dataset_file_sha256"] == FACTS.file_sha256
+    assert body["vintages"][0]["published_in"] == 1
+    [payload] = body["payloads"]
+    assert warehouse.payloads.read(payload["sha256"])
+    assert clock.from_text(payload["fetched_at"]) == clock.from_text("2024-01-10T00:00:00.000000Z")

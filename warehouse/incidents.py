@@ -1,0 +1,126 @@
+"""Incidents: something needs a person; opened once, counted while it lasts, closed by the next good refresh.
+
+Belongs here: the table and its transitions, and the record of which notice was delivered where. Texts come from the caller,
+deliveries are the caller's too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select, update
+
+from warehouse import clock, ledger
+from warehouse.schema import Severity
+from warehouse.store import Warehouse
+
+Transition = Literal["opened", "closed"]
+#: A good refresh closes both kinds; a quarantine also ends when a person decides on its batch.
+KINDS = ("quarantine", "failure")
+
+
+@dataclass(frozen=True)
+class IncidentChange:
+    """An incident that has just been opened or closed, in words for people."""
+
+    id: int
+    kind: str
+    dataset: str
+    transition: Transition
+    title: str
+    text: str
+
+
+def open_or_count(
+    warehouse: Warehouse, dataset: str, kind: str, severity: Severity, title: str, text: str, batch_id: str
+) -> IncidentChange | None:
+    """Open an incident; when one of this kind is open for the dataset, count the occurrence and return None."""
+    columns = ledger.incidents.c
+    at = clock.to_text(clock.now())
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        number = connection.execute(
+            select(columns.incident).where(
+                columns.dataset == dataset, columns.kind == kind, columns.closed_at.is_(None)
+            )
+        ).scalar_one_or_none()
+        if number is not None:
+            connection.execute(
+                update(ledger.incidents)
+                .where(columns.incident == number)
+                .values(occurrences=columns.occurrences + 1, last_at=at, text=text)
+            )
+            return None
+        row = {
+            "dataset": dataset,
+            "kind": kind,
+            "severity": severity.value,
+            "title": title,
+            "text": text,
+            "opened_at": at,
+            "opened_by": batch_id,
+            "occurrences": 1,
+            "last_at": at,
+        }
+        result = connection.execute(ledger.incidents.insert().values(row))
+        [number] = result.inserted_primary_key or (0,)
+        ledger.owe(connection, "incident", {**row, "incident": number, "transition": "opened"})
+    return IncidentChange(int(number), kind, dataset, "opened", title, text)
+
+
+def close_open(warehouse: Warehouse, dataset: str, batch_id: str, text: str, kinds: tuple[str, ...] = KINDS) -> (
+    IncidentChange | None
+):
+    """Close the dataset's open incidents of these kinds; returns the newest closed one, None when none was open."""
+    columns = ledger.incidents.c
+    at = clock.to_text(clock.now())
+    closed: IncidentChange | None = None
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        rows = connection.execute(
+            select(ledger.incidents)
+            .where(columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None))
+            .order_by(columns.incident)
+        ).mappings().all()
+        for row in rows:
+            connection.execute(
+                update(ledger.incidents)
+                .where(columns.incident == row["incident"])
+                .values(closed_at=at, closed_by=batch_id)
+            )
+            body = {"incident": row["incident"], "transition": "closed", "closed_at": at, "closed_by": batch_id}
+            ledger.owe(connection, "incident", body)
+            closed = IncidentChange(row["incident"], row["kind"], dataset, "closed", row["title"], text)
+    return closed
+
+
+def undelivered(warehouse: Warehouse, channels: tuple[str, ...]) -> list[tuple[int, Transition, str]]:
+    """Every (incident, transition, channel) that happened and was not delivered, oldest first."""
+    with warehouse.engine.connect() as connection:
+        rows = connection.execute(select(ledger.incidents).order_by(ledger.incidents.c.incident)).mappings().all()
+        done = set(
+            connection.execute(
+                select(ledger.notices.c.incident, ledger.notices.c.transition, ledger.notices.c.channel)
+            ).tuples()
+        )
+    owed: list[tuple[int, Transition, str]] = []
+    for row in rows:
+        transitions: list[Transition] = ["opened"] if row["closed_at"] is None else ["opened", "closed"]
+        owed += [
+            (row["incident"], transition, channel)
+            for transition in transitions
+            for channel in channels
+            if (row["incident"], transition, channel) not in done
+        ]
+    return owed
+
+
+def mark_delivered(warehouse: Warehouse, incident: int, transition: Transition, channel: str) -> None:
+    """Remember that a notice reached its channel."""
+    row = {
+        "incident": incident,
+        "transition": transition,
+        "channel": channel,
+        "delivered_at": clock.to_text(clock.now()),
+    }
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        ledger.add(connection, ledger.notices, [row])

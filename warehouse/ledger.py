@@ -1,0 +1,246 @@
+"""The ledger: small transactional tables in the catalogue's database (SQLite here, PostgreSQL in the server form).
+
+Batches, vintages, payload records, check results, decisions, editions, incidents and the journal's outbox. The `editions`
+table is the only switch of visibility. Belongs here: the tables, and one way to write and read them. No rules.
+Instants are text as in warehouse/clock.py; structured columns are JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+)
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+from warehouse.errors import StoreUnwritable
+
+metadata = MetaData()
+
+
+def _text(name: str, *, null: bool = False, key: bool = False) -> Column[Any]:
+    return Column(name, String, nullable=null, primary_key=key)
+
+
+stamps = Table("stamp", metadata, _text("key", key=True), _text("value"))
+
+datasets = Table(
+    "datasets",
+    metadata,
+    _text("dataset", key=True),
+    _text("file_sha256"),
+    Column("description", JSON, nullable=False),  # of the dataset file: what pages and questions need
+)
+series_index = Table(  # which part a series belongs to; what it means is versioned in the Iceberg table `series`
+    "series_index",
+    metadata,
+    _text("dataset", key=True),
+    _text("series_key", key=True),
+    _text("part"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _text("batch_id", key=True),
+    _text("dataset"),
+    _text("decision", null=True),  # None while running
+    _text("state"),  # running, staged, publishing, done
+    _text("started_at"),
+    _text("finished_at", null=True),
+    _text("fetched_at", null=True),  # newest fetch time of its payloads
+    _text("actor"),
+    _text("run_id", null=True),
+    _text("dataset_file_sha256", null=True),
+    Column("edition", Integer, nullable=True),
+    _text("message"),
+    Column("header", JSON, nullable=False),  # requests, retries, skips, parts: what the journal tells of it
+)
+vintages = Table(
+    "vintages",
+    metadata,
+    _text("vintage_id", key=True),
+    _text("batch_id", key=True),
+    _text("dataset"),
+    _text("part"),
+    _text("known_from"),
+    _text("precision"),
+    _text("basis"),
+    _text("stamp", null=True),
+    _text("fetched_at"),
+    _text("sha256"),  # of its first payload: the last word in the order of vintages
+    _text("canonical_hash"),
+    Column("scope", JSON, nullable=False),
+    Column("observations", Integer, nullable=False),
+    Column("series", Integer, nullable=False),
+    _text("observations_file"),  # relative to the warehouse folder
+    _text("series_file"),
+    _text("predecessor_id", null=True),
+    Column("revised", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("withdrawn", Integer, nullable=False),
+    Column("status_changed", Integer, nullable=False),
+    Column("published_in", Integer, nullable=True),  # edition from which it is visible
+    Column("voided_in", Integer, nullable=True),  # edition from which it is not any more
+    Index("vintages_by_part", "dataset", "part", "known_from"),
+)
+payloads = Table(
+    "payloads",
+    metadata,
+    _text("batch_id", key=True),
+    Column("number", Integer, primary_key=True),
+    _text("part", null=True),
+    _text("vintage_id", null=True),
+    _text("sha256"),
+    _text("method"),
+    _text("url"),
+    _text("body", null=True),
+    Column("status", Integer, nullable=False),
+    Column("headers", JSON, nullable=False),
+    _text("fetched_at"),
+    Column("attempts", Integer, nullable=False),
+    Index("payloads_by_hash", "sha256"),
+    Index("payloads_by_vintage", "vintage_id"),
+)
+check_results = Table(
+    "check_results",
+    metadata,
+    _text("batch_id", key=True),
+    Column("number", Integer, primary_key=True),
+    _text("rule"),
+    _text("layer"),
+    _text("part"),
+    _text("severity"),
+    Column("success", Boolean, nullable=False),
+    Column("examined", Integer, nullable=False),
+    Column("unexpected", Integer, nullable=False),
+    _text("observed"),
+    _text("expected"),
+    Column("examples", JSON, nullable=False),
+    _text("config_error", null=True),
+    _text("accepted", null=True),
+)
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _text("batch_id"),
+    _text("dataset"),
+    _text("decision"),
+    _text("at"),
+    _text("actor"),
+    _text("reason", null=True),
+    _text("run_id", null=True),
+    Column("edition", Integer, nullable=True),
+)
+editions = Table(
+    "editions",
+    metadata,
+    Column("edition", Integer, primary_key=True),
+    _text("batch_id"),
+    _text("decision"),
+    _text("at"),
+    _text("observations_snapshot", null=True),  # Iceberg snapshot ids
+    _text("series_snapshot", null=True),
+)
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("incident", Integer, primary_key=True, autoincrement=True),
+    _text("dataset"),
+    _text("kind"),  # quarantine, failure
+    _text("severity"),
+    _text("title"),
+    _text("text"),
+    _text("opened_at"),
+    _text("opened_by"),  # batch
+    Column("occurrences", Integer, nullable=False),
+    _text("last_at"),
+    _text("closed_at", null=True),
+    _text("closed_by", null=True),
+    Index("incidents_open", "dataset", "kind", "closed_at"),
+)
+notices = Table(
+    "notices",
+    metadata,
+    Column("incident", Integer, primary_key=True),
+    _text("transition", key=True),  # opened, closed
+    _text("channel", key=True),  # inbox, webhook
+    _text("delivered_at"),
+)
+outbox = Table(
+    "journal_outbox",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _text("kind"),
+    Column("body", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def connect(uri: str) -> Engine:
+    """An engine on the ledger's database, its tables created when missing.
+
+    SQLite runs in WAL mode with full fsync, so that readers never block a writer and a commit survives a power cut.
+    """
+    engine = create_engine(uri)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA busy_timeout=30000")
+            cursor.close()
+
+    return engine
+
+
+def create_tables(engine: Engine) -> None:
+    """Create what is missing."""
+    metadata.create_all(engine)
+
+
+@contextmanager
+def transaction(engine: Engine, where: Path) -> Iterator[Connection]:
+    """One transaction; a full or read-only disk becomes StoreUnwritable."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as problem:
+        reason = str(problem.orig)
+        if not any(word in reason for word in ("full", "readonly", "read-only", "unable to open", "disk I/O")):
+            raise
+        raise StoreUnwritable(
+            f"cannot write the ledger in {where}: {reason}",
+            next_step="free space or mend the permissions of that folder, then run the same command again; "
+            "nothing published was touched",
+        ) from problem
+
+
+def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; nothing happens when there are none."""
+    if rows:
+        connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def owe(connection: Connection, kind: str, body: Mapping[str, Any]) -> None:
+    """Put a journal entry into the outbox, in the same transaction as the rows it tells of."""
+    connection.execute(insert(outbox), {"kind": kind, "body": dict(body)})

@@ -1,0 +1,356 @@
+"""What analysts ask: values (latest, as of a day, first held), vintages, revisions; every answer names its vintage.
+
+Belongs here: choosing vintages by the rules of DESIGN "Time, exactly", and reading exactly their files with DuckDB. Answers are
+lists of plain rows (dicts); figurekeeper.py makes pandas frames of them, the command line tables and JSON. Where a number came
+from is in warehouse/lineage.py.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import RowMapping
+
+from warehouse import clock, ledger
+from warehouse.compare import Equality, compare
+from warehouse.errors import UsageError
+from warehouse.schema import Precision
+from warehouse.staging import read_vintage
+from warehouse.store import Warehouse
+
+Row = dict[str, Any]
+#: How long before its stated end an imprecise stamp may already have been public.
+_IMPRECISION = {Precision.INSTANT: timedelta(0), Precision.DAY: timedelta(days=1), Precision.MONTH: timedelta(days=31)}
+_VALUE_COLUMNS = "vintage_id, series_key, period, value, value_text, status"
+#: An empty cell (no value, no flag) is a provider's way to print a grid; it is no observation.
+_FILLED = "(value is not null or value_text is not null or status <> '')"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A series as a person names it, found in the warehouse."""
+
+    dataset: str
+    key: str
+    part: str
+
+    @property
+    def name(self) -> str:
+        """dataset:key."""
+        return f"{self.dataset}:{self.key}"
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The vintage that answers for a part, and what surrounds it."""
+
+    vintage: RowMapping
+    next_known_from: str | None
+    gap: bool
+    ambiguous: bool
+
+
+def find(connection: Connection, series: str) -> Asked:
+    """A series by its name `dataset:key`. Raises UsageError, with the nearest names held, when there is none."""
+    dataset, colon, key = series.partition(":")
+    columns = ledger.series_index.c
+    if colon:
+        part = connection.execute(
+            select(columns.part).where(columns.dataset == dataset, columns.series_key == key)
+        ).scalar_one_or_none()
+        if part is not None:
+            return Asked(dataset, key, part)
+    held = [f"{name}:{other}" for name, other in connection.execute(select(columns.dataset, columns.series_key)).tuples()]
+    near = difflib.get_close_matches(series, held, n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(near)}?" if near else "`figurekeeper series` lists what is held"
+    raise UsageError(f"no series '{series}' is held", next_step=hint)
+
+
+def values(
+    warehouse: Warehouse,
+    series: Sequence[str],
+    *,
+    as_of: str | None = None,
+    first: bool = False,
+    edition: int | None = None,
+    period: str | None = None,
+) -> list[Row]:
+    """Values of series: the latest, as known on a date, or as first held.
+
+    Rows: series, period, value, unit, multiplier (power of ten), value_text (as published), status, known_from, precision,
+    basis, vintage, edition, next_known_from (of the next vintage held), gap (nobody looked between the vintage used and the
+    next one, so the public may have known another), ambiguous (the date asked lies inside an imprecise stamp). `period` is one
+    period or A:B. Raises UsageError for an unknown series, date, period or edition.
+    """
+    if first and as_of is not None:
+        raise UsageError("--first and --as-of exclude each other", next_step="ask for one of them")
+    start, end = clock.parse_periods(period)
+    known = clock.parse_as_of(as_of) if as_of is not None else None
+    with warehouse.engine.connect() as connection:
+        at = _edition(warehouse, connection, edition)
+        asked = [find(connection, name) for name in series]
+        rows: list[Row] = []
+        for (dataset, part), group in _by_part(asked).items():
+            visible = warehouse.visible(connection, dataset, part, edition=at)
+            if first:
+                chosen = {row["vintage_id"]: _Chosen(row, None, False, False) for row in visible}
+            else:
+                one = _choose(connection, dataset, visible, known)
+                chosen = {one.vintage["vintage_id"]: one} if one is not None else {}
+            cells = _cells(warehouse, [item.vintage for item in chosen.values()], group, start, end)
+            if first:
+                cells = _first_held(cells, visible)
+            units = _units(warehouse, [item.vintage for item in chosen.values()], group)
+            rows += [_answer(cell, chosen[cell["vintage_id"]], units, dataset, at) for cell in cells]
+    order = {name: position for position, name in enumerate(series)}
+    return sorted(rows, key=lambda row: (order[row["series"]], row["period"]))
+
+
+def vintages(warehouse: Warehouse, series: str, *, period: str | None = None, edition: int | None = None) -> list[Row]:
+    """Every vintage held of a series, oldest first, and the value of each period asked for in each of them.
+
+    Rows: series, known_from, precision, basis, stamp, vintage, batch, edition, and with `period` also period, value,
+    value_text, status, changed (differs from the vintage before); without it the number of the part's observations. A vintage
+    that holds no observation of the period has value None.
+    """
+    start, end = clock.parse_periods(period)
+    with warehouse.engine.connect() as connection:
+        at = _edition(warehouse, connection, edition)
+        asked = find(connection, series)
+        visible = warehouse.visible(connection, asked.dataset, asked.part, edition=at)
+    base = [
+        {
+            "series": asked.name,
+            "known_from": row["known_from"],
+            "precision": row["precision"],
+            "basis": row["basis"],
+            "stamp": row["stamp"],
+            "vintage": row["vintage_id"],
+            "batch": row["batch_id"],
+            "edition": at,
+        }
+        for row in visible
+    ]
+    if period is None:
+        return [
+            {**line, "part_observations": row["observations"], "revised": row["revised"], "added": row["added"]}
+            for line, row in zip(base, visible, strict=True)
+        ]
+    cells = _cells(warehouse, visible, [asked], start, end)
+    held = {(cell["vintage_id"], cell["period"]): cell for cell in cells}
+    rows: list[Row] = []
+    for wanted in sorted({cell["period"] for cell in cells}):
+        before: Row | None = None
+        for line in base:
+            cell = held.get((line["vintage"], wanted))
+            now = {name: cell[name] if cell else None for name in ("value", "value_text", "status")}
+            changed = before is not None and (now["value"], now["status"]) != (before["value"], before["status"])
+            rows.append({**line, "period": wanted, **now, "changed": changed})
+            before = now
+    return rows
+
+
+def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
+    """Every series held in the newest vintages: series, part, label, entity, unit, multiplier, first, last, observations."""
+    with warehouse.engine.connect() as connection:
+        newest = {(row["dataset"], row["part"]): row for row in warehouse.visible(connection, dataset)}
+    if not newest:
+        raise UsageError(
+            f"nothing is held of '{dataset or 'any dataset'}'", next_step="`figurekeeper status` shows what is held"
+        )
+    files = {
+        name: [str(warehouse.path(row[f"{name}_file"])) for row in newest.values()] for name in ("series", "observations")
+    }
+    query = f"""
+        select s.dataset || ':' || s.series_key as series, s.part, s.label, s.entity, s.unit, s.multiplier,
+               min(o.period) as first, max(o.period) as last, count(o.period) as observations
+        from read_parquet(?) s left join (select * from read_parquet(?) where {_FILLED}) o
+            on o.vintage_id = s.vintage_id and o.series_key = s.series_key
+        group by all order by series"""
+    names = ("series", "part", "label", "entity", "unit", "multiplier", "first", "last", "observations")
+    with duckdb.connect() as database:
+        rows = database.execute(query, [files["series"], files["observations"]]).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def revisions(
+    warehouse: Warehouse, dataset: str | None = None, *, since: str | None = None, edition: int | None = None
+) -> list[Row]:
+    """Every change between neighbouring vintages, derived from the vintages themselves; noise is left out.
+
+    Rows: series, period, kind, weight, old, new, relative, old_status, new_status, known_from, vintage, before (the
+    vintage it is compared with). `since` keeps changes known from that day on. Raises UsageError for an unknown dataset.
+    """
+    start = clock.parse_as_of(since) - timedelta(days=1) if since is not None else None
+    with warehouse.engine.connect() as connection:
+        at = _edition(warehouse, connection, edition)
+        described = dict(
+            connection.execute(select(ledger.datasets.c.dataset, ledger.datasets.c.description)).tuples().all()
+        )
+        if dataset is not None and dataset not in described:
+            raise UsageError(
+                f"nothing is held of a dataset '{dataset}'", next_step=f"held are: {', '.join(sorted(described)) or 'none'}"
+            )
+        visible = warehouse.visible(connection, dataset, edition=at)
+    parts: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
+    for row in visible:
+        parts[row["dataset"], row["part"]].append(row)
+    found: list[Row] = []
+    for (name, part), line in sorted(parts.items()):
+        rule = Equality(**described[name].get("equality", {}).get(part, {}))
+        for position in range(1, len(line)):
+            if start is None or clock.from_text(line[position]["known_from"]) > start:
+                found += _changes(warehouse, line[: position + 1], rule)
+    return found
+
+
+def _changes(warehouse: Warehouse, line: Sequence[RowMapping], rule: Equality) -> list[Row]:
+    """What the last vintage of a line changed against the one before it."""
+    (old, old_series), (new, new_series) = read_vintage(warehouse, line[-2]), read_vintage(warehouse, line[-1])
+    older = [read_vintage(warehouse, row)[0] for row in reversed(line[-7:-2])]
+    comparison = compare(line[-2]["vintage_id"], old, old_series, new, new_series, rule, older)
+    return [
+        {
+            "series": f"{line[-1]['dataset']}:{change['series_key']}",
+            "period": change["period"],
+            "kind": change["kind"],
+            "weight": change["weight"],
+            "old": change["old_value"],
+            "new": change["new_value"],
+            "relative": change["rel_change"],
+            "old_status": change["old_status"],
+            "new_status": change["new_status"],
+            "known_from": line[-1]["known_from"],
+            "vintage": line[-1]["vintage_id"],
+            "before": line[-2]["vintage_id"],
+        }
+        for change in comparison.changes.to_pylist()
+        if change["weight"] != "noise"
+    ]
+
+
+def _edition(warehouse: Warehouse, connection: Connection, asked: int | None) -> int:
+    newest = warehouse.edition(connection)
+    if asked is None:
+        return newest
+    if not 0 < asked <= newest:
+        raise UsageError(f"there is no edition {asked}", next_step=f"ask for 1 to {newest}")
+    return asked
+
+
+def _by_part(asked: Sequence[Asked]) -> dict[tuple[str, str], list[Asked]]:
+    groups: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+    for item in asked:
+        groups[item.dataset, item.part].append(item)
+    return groups
+
+
+def _choose(
+    connection: Connection, dataset: str, visible: Sequence[RowMapping], known: datetime | None
+) -> _Chosen | None:
+    """The newest vintage known at an instant (None: at all), and how sure one can be of that."""
+    if not visible:
+        return None
+    if known is None:
+        return _Chosen(visible[-1], None, False, False)
+    limit = clock.to_text(known)
+    before = [row for row in visible if row["known_from"] <= limit]
+    after = visible[len(before)] if len(before) < len(visible) else None
+    if not before:
+        return None
+    next_known = after["known_from"] if after is not None else None
+    ambiguous = any(_inside_stamp(row, known) for row in (before[-1], after) if row is not None)
+    return _Chosen(before[-1], next_known, _gap(connection, dataset, limit, next_known), ambiguous)
+
+
+def _inside_stamp(vintage: RowMapping, known: datetime) -> bool:
+    end = clock.from_text(vintage["known_from"])
+    return end - _IMPRECISION[Precision(vintage["precision"])] < known < end
+
+
+def _gap(connection: Connection, dataset: str, limit: str, next_known: str | None) -> bool:
+    """True when no reading confirmed the vintage between the date asked and the next vintage."""
+    columns = ledger.batches.c
+    query = select(columns.batch_id).where(
+        columns.dataset == dataset,
+        columns.decision.in_(("unchanged", "published", "published with warnings")),
+        columns.fetched_at >= limit,
+    )
+    if next_known is not None:
+        query = query.where(columns.fetched_at < next_known)
+    return connection.execute(query.limit(1)).first() is None
+
+
+def _cells(
+    warehouse: Warehouse, chosen: Sequence[RowMapping], asked: Sequence[Asked], start: str | None, end: str | None
+) -> list[Row]:
+    """The observations of some series in some vintages: a read of exactly those files."""
+    if not chosen:
+        return []
+    files = [str(warehouse.path(row["observations_file"])) for row in chosen]
+    bounds = ""
+    parameters: list[Any] = [files, [item.key for item in asked]]
+    for bound, sign in ((start, ">="), (end, "<=")):
+        if bound is not None:
+            bounds += f" and period_start {sign} ?"
+            parameters.append(clock.period_start(bound))
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"select {_VALUE_COLUMNS} from read_parquet(?) where series_key in (select unnest(?)) and {_FILLED}{bounds}",
+            parameters,
+        ).fetchall()
+    names = _VALUE_COLUMNS.split(", ")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _first_held(cells: Sequence[Row], visible: Sequence[RowMapping]) -> list[Row]:
+    position = {row["vintage_id"]: number for number, row in enumerate(visible)}
+    earliest: dict[tuple[str, str], Row] = {}
+    for cell in sorted(cells, key=lambda cell: position[cell["vintage_id"]]):
+        if cell["value"] is not None:
+            earliest.setdefault((cell["series_key"], cell["period"]), cell)
+    return list(earliest.values())
+
+
+def _units(
+    warehouse: Warehouse, chosen: Sequence[RowMapping], asked: Sequence[Asked]
+) -> dict[tuple[str, str], tuple[str, int]]:
+    """(vintage, series) → unit and multiplier, as that vintage defined them."""
+    if not chosen:
+        return {}
+    files = [str(warehouse.path(row["series_file"])) for row in chosen]
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select vintage_id, series_key, unit, multiplier from read_parquet(?) where series_key in (select unnest(?))",
+            [files, [item.key for item in asked]],
+        ).fetchall()
+    return {(vintage, key): (unit, multiplier) for vintage, key, unit, multiplier in rows}
+
+
+def _answer(cell: Row, chosen: _Chosen, units: dict[tuple[str, str], tuple[str, int]], dataset: str, at: int) -> Row:
+    vintage = chosen.vintage
+    unit, multiplier = units[cell["vintage_id"], cell["series_key"]]
+    return {
+        "series": f"{dataset}:{cell['series_key']}",
+        "period": cell["period"],
+        "value": cell["value"],
+        "unit": unit,
+        "multiplier": multiplier,
+        "value_text": cell["value_text"],
+        "status": cell["status"],
+        "known_from": vintage["known_from"],
+        "precision": vintage["precision"],
+        "basis": vintage["basis"],
+        "vintage": vintage["vintage_id"],
+        "edition": at,
+        "next_known_from": chosen.next_known_from,
+        "gap": chosen.gap,
+        "ambiguous": chosen.ambiguous,
+    }
