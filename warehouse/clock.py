@@ -56,9 +56,7 @@ def day_stamp(day: date, timezone: str, text: str) -> Stamp:
 
 def archive_stamp(version: str, timezone: str) -> Stamp:
     """An archive's version id YYYYMM; its end is the end of that month."""
-    return Stamp(
-        end_of_month(int(version[:4]), int(version[4:6]), timezone), Precision.MONTH, Basis.ARCHIVE, version
-    )
+    return Stamp(end_of_month(int(version[:4]), int(version[4:6]), timezone), Precision.MONTH, Basis.ARCHIVE, version)
 
 
 def parse_as_of(text: str) -> datetime:

@@ -52,6 +52,4 @@ class DurableFileIO(PyArrowFileIO):
         """An output file at a location; durable when it is a local one."""
         scheme, netloc, path = self.parse_location(location, self.properties)
         kind = _DurableFile if scheme == "file" else PyArrowFile
-        return kind(
-            fs=self.fs_by_scheme(scheme, netloc), location=location, path=path, buffer_size=int(1 << 20)
-        )
+        return kind(fs=self.fs_by_scheme(scheme, netloc), location=location, path=path, buffer_size=1 << 20)

@@ -27,9 +27,7 @@ class FigurekeeperError(Exception):
 
     retriable: ClassVar[bool] = False
 
-    def __init__(
-        self, what: str, *, next_step: str, dataset: str | None = None, request: str | None = None
-    ) -> None:
+    def __init__(self, what: str, *, next_step: str, dataset: str | None = None, request: str | None = None) -> None:
         self.what = what
         self.next_step = next_step
         self.dataset = dataset

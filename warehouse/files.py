@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             fsync_path(temporary)
-            os.replace(temporary, path)
+            temporary.replace(path)
             fsync_path(path.parent)
         finally:
             temporary.unlink(missing_ok=True)

@@ -68,19 +68,23 @@ def open_or_count(
     return IncidentChange(int(number), kind, dataset, "opened", title, text)
 
 
-def close_open(warehouse: Warehouse, dataset: str, batch_id: str, text: str, kinds: tuple[str, ...] = KINDS) -> (
-    IncidentChange | None
-):
+def close_open(
+    warehouse: Warehouse, dataset: str, batch_id: str, text: str, kinds: tuple[str, ...] = KINDS
+) -> IncidentChange | None:
     """Close the dataset's open incidents of these kinds; returns the newest closed one, None when none was open."""
     columns = ledger.incidents.c
     at = clock.to_text(clock.now())
     closed: IncidentChange | None = None
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        rows = connection.execute(
-            select(ledger.incidents)
-            .where(columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None))
-            .order_by(columns.incident)
-        ).mappings().all()
+        rows = (
+            connection.execute(
+                select(ledger.incidents)
+                .where(columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None))
+                .order_by(columns.incident)
+            )
+            .mappings()
+            .all()
+        )
         for row in rows:
             connection.execute(
                 update(ledger.incidents)

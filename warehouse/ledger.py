@@ -84,7 +84,7 @@ vintages = Table(
     _text("basis"),
     _text("stamp", null=True),
     _text("fetched_at"),
-    _text("sha256"),  # of its first payload: the last word in the order of vintages
+    _text("sha256"),  # of its last payload: the last word in the order of vintages
     _text("canonical_hash"),
     Column("scope", JSON, nullable=False),
     Column("observations", Integer, nullable=False),

@@ -49,25 +49,39 @@ def lineage(
             if row["vintage_id"] == answer["vintage"]
         )
         batch_id = vintage["batch_id"]
-        batch = connection.execute(
-            select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)
-        ).mappings().one()
-        decisions = connection.execute(
-            select(ledger.decisions).where(ledger.decisions.c.batch_id == batch_id).order_by(ledger.decisions.c.number)
-        ).mappings().all()
-        checks = connection.execute(
-            select(ledger.check_results)
-            .where(ledger.check_results.c.batch_id == batch_id, ledger.check_results.c.part.in_((asked.part, "")))
-            .order_by(ledger.check_results.c.number)
-        ).mappings().all()
-        payloads = connection.execute(
-            select(ledger.payloads)
-            .where(ledger.payloads.c.batch_id == batch_id, ledger.payloads.c.part == asked.part)
-            .order_by(ledger.payloads.c.number)
-        ).mappings().all()
-        dataset = connection.execute(
-            select(ledger.datasets).where(ledger.datasets.c.dataset == asked.dataset)
-        ).mappings().one()
+        batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
+        decisions = (
+            connection.execute(
+                select(ledger.decisions)
+                .where(ledger.decisions.c.batch_id == batch_id)
+                .order_by(ledger.decisions.c.number)
+            )
+            .mappings()
+            .all()
+        )
+        checks = (
+            connection.execute(
+                select(ledger.check_results)
+                .where(ledger.check_results.c.batch_id == batch_id, ledger.check_results.c.part.in_((asked.part, "")))
+                .order_by(ledger.check_results.c.number)
+            )
+            .mappings()
+            .all()
+        )
+        payloads = (
+            connection.execute(
+                select(ledger.payloads)
+                .where(ledger.payloads.c.batch_id == batch_id, ledger.payloads.c.part == asked.part)
+                .order_by(ledger.payloads.c.number)
+            )
+            .mappings()
+            .all()
+        )
+        dataset = (
+            connection.execute(select(ledger.datasets).where(ledger.datasets.c.dataset == asked.dataset))
+            .mappings()
+            .one()
+        )
     own = [row for row in payloads if row["vintage_id"] == vintage["vintage_id"]]
     return {
         "answer": answer,
@@ -111,7 +125,11 @@ def batches(warehouse: Warehouse, dataset: str | None = None, *, limit: int = 30
     Rows: batch, dataset, decision, at, edition, actor, message, failed (rules that failed, comma-separated), can (what a
     person may decide on it).
     """
-    query = select(ledger.batches).order_by(ledger.batches.c.started_at.desc(), ledger.batches.c.batch_id.desc()).limit(limit)
+    query = (
+        select(ledger.batches)
+        .order_by(ledger.batches.c.started_at.desc(), ledger.batches.c.batch_id.desc())
+        .limit(limit)
+    )
     if dataset is not None:
         query = query.where(ledger.batches.c.dataset == dataset)
     with warehouse.engine.connect() as connection:
@@ -156,9 +174,13 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
             visible = warehouse.visible(connection, name)
             newest = {row["part"]: row for row in visible}
             columns = ledger.batches.c
-            last = connection.execute(
-                select(ledger.batches).where(columns.dataset == name).order_by(columns.started_at.desc()).limit(1)
-            ).mappings().one_or_none()
+            last = (
+                connection.execute(
+                    select(ledger.batches).where(columns.dataset == name).order_by(columns.started_at.desc()).limit(1)
+                )
+                .mappings()
+                .one_or_none()
+            )
             good = connection.execute(
                 select(func.max(columns.finished_at)).where(columns.dataset == name, columns.decision.in_(GOOD))
             ).scalar_one_or_none()
@@ -187,9 +209,11 @@ def open_incidents(warehouse: Warehouse) -> list[Row]:
     """Incidents that need a person, oldest first: id, kind, dataset, severity, title, text, opened_at, occurrences."""
     columns = ledger.incidents.c
     with warehouse.engine.connect() as connection:
-        rows = connection.execute(
-            select(ledger.incidents).where(columns.closed_at.is_(None)).order_by(columns.incident)
-        ).mappings().all()
+        rows = (
+            connection.execute(select(ledger.incidents).where(columns.closed_at.is_(None)).order_by(columns.incident))
+            .mappings()
+            .all()
+        )
     names = ("kind", "dataset", "severity", "title", "text", "opened_at", "occurrences")
     return [{"id": row["incident"], **{name: row[name] for name in names}} for row in rows]
 

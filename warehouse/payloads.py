@@ -41,7 +41,8 @@ class PayloadArchive:
             content = gzip.decompress(path.read_bytes())
         except FileNotFoundError:
             raise WarehouseError(
-                f"no payload {sha256} is held", next_step="check the hash, or restore the payloads folder from a back-up"
+                f"no payload {sha256} is held",
+                next_step="check the hash, or restore the payloads folder from a back-up",
             ) from None
         except (OSError, EOFError, ValueError) as problem:
             raise Corrupted(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -49,7 +48,7 @@ def begin(warehouse: Warehouse, facts: DatasetFacts, actor: str, run_id: str | N
         _abandon_dead(warehouse, facts.id)
     started = clock.now()
     batch_id = f"{facts.id}@{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    row = {
+    row: dict[str, Any] = {
         "batch_id": batch_id,
         "dataset": facts.id,
         "state": "running",
@@ -151,9 +150,11 @@ def decide(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
 def read_batch(warehouse: Warehouse, batch_id: str) -> RowMapping:
     """The batch's row. Raises UnknownBatch."""
     with warehouse.engine.connect() as connection:
-        row = connection.execute(
-            select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)
-        ).mappings().one_or_none()
+        row = (
+            connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id))
+            .mappings()
+            .one_or_none()
+        )
     if row is None:
         raise UnknownBatch(
             f"there is no batch '{batch_id}'", next_step="`figurekeeper batches` lists them; copy the id from there"
@@ -164,9 +165,11 @@ def read_batch(warehouse: Warehouse, batch_id: str) -> RowMapping:
 def recover(warehouse: Warehouse) -> None:
     """Complete what a dead holder of the publish lock left. The caller holds that lock."""
     with warehouse.engine.connect() as connection:
-        left = connection.execute(
-            select(ledger.batches.c.batch_id).where(ledger.batches.c.state == "publishing")
-        ).scalars().all()
+        left = (
+            connection.execute(select(ledger.batches.c.batch_id).where(ledger.batches.c.state == "publishing"))
+            .scalars()
+            .all()
+        )
     for batch_id in left:
         _complete(warehouse, batch_id)
     _flush_journal(warehouse)
@@ -176,9 +179,11 @@ def _abandon_dead(warehouse: Warehouse, dataset: str) -> None:
     """Remove what a dead holder of the dataset's lease staged; its batch record stays."""
     columns = ledger.batches.c
     with warehouse.engine.connect() as connection:
-        dead = connection.execute(
-            select(columns.batch_id).where(columns.dataset == dataset, columns.state.in_(_OPEN))
-        ).scalars().all()
+        dead = (
+            connection.execute(select(columns.batch_id).where(columns.dataset == dataset, columns.state.in_(_OPEN)))
+            .scalars()
+            .all()
+        )
         files = connection.execute(
             select(ledger.vintages.c.observations_file, ledger.vintages.c.series_file).where(
                 ledger.vintages.c.batch_id.in_(dead)
@@ -215,12 +220,10 @@ def _mark(connection: Connection, batch_id: str, closing: Closing, state: str) -
 def _complete(warehouse: Warehouse, batch_id: str) -> int | None:
     """Carry a publishing batch to its edition row; every step is a no-op when it was done before."""
     with warehouse.engine.connect() as connection:
-        batch = connection.execute(
-            select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)
-        ).mappings().one()
-        rows = connection.execute(
-            select(ledger.vintages).where(ledger.vintages.c.batch_id == batch_id)
-        ).mappings().all()
+        batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
+        rows = (
+            connection.execute(select(ledger.vintages).where(ledger.vintages.c.batch_id == batch_id)).mappings().all()
+        )
         shown = {row["vintage_id"] for row in warehouse.visible(connection, batch["dataset"])}
     tables = warehouse.tables
     if batch["decision"] == Decision.VOIDED:
@@ -246,9 +249,7 @@ def _record(
     """The last transaction of a batch: edition (when `chosen` is not None), decision, journal entry; then the journal itself."""
     at = clock.to_text(clock.now())
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        batch = connection.execute(
-            select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)
-        ).mappings().one()
+        batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
         edition = None
         if chosen is not None:
             edition = warehouse.edition(connection) + 1
@@ -299,8 +300,7 @@ def _batch_body(connection: Connection, batch: RowMapping, header: Mapping[str, 
     """All that replay needs to know of a batch beyond the payload bytes."""
     key = batch["batch_id"]
     body: dict[str, Any] = {
-        name: batch[name]
-        for name in ("started_at", "fetched_at", "actor", "run_id", "dataset_file_sha256", "message")
+        name: batch[name] for name in ("started_at", "fetched_at", "actor", "run_id", "dataset_file_sha256", "message")
     }
     body["header"] = dict(header)
     failed = select(ledger.check_results).where(ledger.check_results.c.success.is_(False))
@@ -321,16 +321,12 @@ def _flush_journal(warehouse: Warehouse) -> None:
     """Bring owed entries to the journal; the caller holds the publish lock."""
     columns = ledger.outbox.c
     with warehouse.engine.connect() as connection:
-        owed = connection.execute(
-            select(columns.number, columns.kind, columns.body).order_by(columns.number)
-        ).all()
+        owed = connection.execute(select(columns.number, columns.kind, columns.body).order_by(columns.number)).all()
     if not owed:
         return
     warehouse.journal.append([(number, kind, body) for number, kind, body in owed])
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        connection.execute(
-            ledger.outbox.delete().where(columns.number <= owed[-1].number)
-        )
+        connection.execute(ledger.outbox.delete().where(columns.number <= owed[-1].number))
 
 
 def _describe(connection: Connection, facts: DatasetFacts) -> None:

@@ -67,7 +67,9 @@ def find(connection: Connection, series: str) -> Asked:
         ).scalar_one_or_none()
         if part is not None:
             return Asked(dataset, key, part)
-    held = [f"{name}:{other}" for name, other in connection.execute(select(columns.dataset, columns.series_key)).tuples()]
+    held = [
+        f"{name}:{other}" for name, other in connection.execute(select(columns.dataset, columns.series_key)).tuples()
+    ]
     near = difflib.get_close_matches(series, held, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(near)}?" if near else "`figurekeeper series` lists what is held"
     raise UsageError(f"no series '{series}' is held", next_step=hint)
@@ -166,7 +168,8 @@ def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
             f"nothing is held of '{dataset or 'any dataset'}'", next_step="`figurekeeper status` shows what is held"
         )
     files = {
-        name: [str(warehouse.path(row[f"{name}_file"])) for row in newest.values()] for name in ("series", "observations")
+        name: [str(warehouse.path(row[f"{name}_file"])) for row in newest.values()]
+        for name in ("series", "observations")
     }
     query = f"""
         select s.dataset || ':' || s.series_key as series, s.part, s.label, s.entity, s.unit, s.multiplier,
@@ -196,7 +199,8 @@ def revisions(
         )
         if dataset is not None and dataset not in described:
             raise UsageError(
-                f"nothing is held of a dataset '{dataset}'", next_step=f"held are: {', '.join(sorted(described)) or 'none'}"
+                f"nothing is held of a dataset '{dataset}'",
+                next_step=f"held are: {', '.join(sorted(described)) or 'none'}",
             )
         visible = warehouse.visible(connection, dataset, edition=at)
     parts: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)

@@ -91,7 +91,9 @@ CHANGES = pa.schema(
         pa.field("new_text", pa.string()),
         pa.field("old_status", pa.string()),
         pa.field("new_status", pa.string()),
-        pa.field("kind", pa.string(), nullable=False),  # revision, first value, withdrawal, reinstatement, status change
+        pa.field(
+            "kind", pa.string(), nullable=False
+        ),  # revision, first value, withdrawal, reinstatement, status change
         pa.field("weight", pa.string(), nullable=False),  # noise, below display, visible
         pa.field("rel_change", pa.float64()),
     ]

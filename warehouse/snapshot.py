@@ -52,7 +52,7 @@ _COMMENTS = {
     "added": "cells added",
     "withdrawn": "cells withdrawn",
     "observations": "number of observations",
-    "sha256": "of its first payload",
+    "sha256": "of its last payload",
 }
 _FILLED = "(o.value is not null or o.value_text is not null or o.status <> '')"
 

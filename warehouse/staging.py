@@ -164,7 +164,7 @@ def _write(
         "basis": evidence.basis.value,
         "stamp": data.stamp.text if data.stamp is not None else None,
         "fetched_at": clock.to_text(fetched_at),
-        "sha256": data.payloads[0].sha256,
+        "sha256": data.payloads[-1].sha256,
         "canonical_hash": data.canonical_hash,
         "scope": _scope(data.scope),
         "observations": data.observations.num_rows,

@@ -82,10 +82,9 @@ class Tables:
 
     def drop(self, name: str, vintage_ids: Sequence[str], batch_id: str) -> str | None:
         """Take vintages out of the newest state in one commit; their files stay, for older editions."""
-        from pyiceberg.expressions import In
-
         table = self.table(name)
         if vintage_ids:
-            table.delete(In("vintage_id", list(vintage_ids)), snapshot_properties={BATCH_PROPERTY: f"void:{batch_id}"})
+            listed = ", ".join(f"'{vintage_id}'" for vintage_id in vintage_ids)
+            table.delete(f"vintage_id in ({listed})", snapshot_properties={BATCH_PROPERTY: f"void:{batch_id}"})
         snapshot_now = table.current_snapshot()
         return None if snapshot_now is None else str(snapshot_now.snapshot_id)

@@ -17,7 +17,7 @@ from warehouse.schema import PARSED, SERIES, Basis, Decision, PartData, Payload,
 from warehouse.store import DatasetFacts, Warehouse
 
 #: (series key, period) → value, or (value, flags), or (value, flags, text)
-Cells = Mapping[tuple[str, str], float | None | tuple[float | None, str] | tuple[float | None, str, str | None]]
+Cells = Mapping[tuple[str, str], float | tuple[float | None, str] | tuple[float | None, str, str | None] | None]
 
 FACTS = DatasetFacts(
     "test.one",
@@ -63,7 +63,9 @@ def series(cells: Cells, part: str = "p", **columns: object) -> pa.Table:
         "frequency": "A", "price_base": None, "reference_year": None, "notes": None,
     } | columns  # fmt: skip
     keys = sorted({key for key, _ in cells})
-    return pa.Table.from_pylist([{"series_key": key, "entity": key.split(".")[0], **base} for key in keys], schema=SERIES)
+    return pa.Table.from_pylist(
+        [{"series_key": key, "entity": key.split(".")[0], **base} for key in keys], schema=SERIES
+    )
 
 
 def part(

@@ -15,9 +15,9 @@ A = ("CHN.X", "2017")
 B = ("CHN.X", "2018")
 
 
-def compared(old: Cells, new: Cells, equality: Equality | None = None, older: list[pa.Table] | None = None, **columns: Any) -> (
-    Comparison
-):
+def compared(
+    old: Cells, new: Cells, equality: Equality | None = None, older: list[pa.Table] | None = None, **columns: Any
+) -> Comparison:
     return compare(
         "before", rows(old), series(old), rows(new), series(new, **columns), equality or Equality(), older or []
     )
@@ -52,7 +52,9 @@ def test_equal_means_what_the_rules_say(
 
 
 def test_downloads_with_six_and_fifteen_digits_are_the_same_number() -> None:
-    assert kinds(compared({A: (3.12882, "", "3.12882")}, {A: (3.12882219, "", "3.12882219")})) == [("revision", "noise")]
+    assert kinds(compared({A: (3.12882, "", "3.12882")}, {A: (3.12882219, "", "3.12882219")})) == [
+        ("revision", "noise")
+    ]
     assert kinds(compared({A: (3.1, "", "3.1")}, {A: (3.12882219, "", "3.12882219")})) == [("revision", "visible")]
 
 

@@ -26,7 +26,9 @@ A = ("CHN.X", "2017")
 B = ("CHN.X", "2018")
 
 
-def value(warehouse: Warehouse, as_of: str | None = None, period: str = "2017", edition: int | None = None) -> float | None:
+def value(
+    warehouse: Warehouse, as_of: str | None = None, period: str = "2017", edition: int | None = None
+) -> float | None:
     rows = questions.values(warehouse, [S], as_of=as_of, period=period, edition=edition)
     return rows[0]["value"] if rows else None
 
@@ -149,9 +151,10 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path, monkeypa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(StoreUnwritable, match="No space left.*free space"):
+    with monkeypatch.context() as patch:
         patch.setattr("warehouse.tables.pq.write_table", full)
-        load(warehouse, part({A: 2.0}, "2024-02-10"))
+        with pytest.raises(StoreUnwritable, match=r"No space left.*free space"):
+            load(warehouse, part({A: 2.0}, "2024-02-10"))
     assert value(warehouse) == 1.0
     assert load(warehouse, part({A: 2.0}, "2024-02-10"))[1] == 2
 
