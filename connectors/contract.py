@@ -1,0 +1,110 @@
+"""The one contract of all connectors: plan → fetch → parse.
+
+A connector knows one provider's wire formats. It is given a transport (which alone speaks HTTP, retries, keeps quotas
+and archives payloads) and never writes to the warehouse, judges data or imports Prefect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from connectors.datasets import Dataset
+from connectors.errors import Blocked, ProviderError, QuotaExhausted, Throttled, UnknownFault, Unreachable
+from warehouse.errors import UsageError
+from warehouse.schema import PartData, Payload, Scope, Stamp
+
+if TYPE_CHECKING:
+    from connectors.transport import Transport
+
+Cost = Literal["data", "structure"]
+PROVIDERS = ("oecd", "worldbank", "nbs")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a provider; `path` is relative to its base URL, `cost` names the quota it counts against."""
+
+    part: str | None  # None: for the whole dataset (a probe, a structure)
+    method: Literal["GET", "POST"]
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    cost: Cost = "data"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a refresh or backfill wants: which parts, which scope, and old vintages by the provider's version ids."""
+
+    parts: tuple[str, ...] | None = None  # None: all
+    scope: Scope = field(default_factory=Scope)
+    versions: tuple[str, ...] = ()  # World Bank archive ids YYYYMM; empty: the current data
+
+
+@dataclass(frozen=True)
+class PartFetch:
+    """The answers for one part (for one archive version of it), in order; `error` when the part could not be had."""
+
+    part: str
+    payloads: tuple[Payload, ...]
+    stamp: Stamp | None
+    scope: Scope
+    error: Exception | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """All answers of one refresh. `probes` belong to no part: content constraints, a warm-up page."""
+
+    parts: tuple[PartFetch, ...]
+    probes: tuple[Payload, ...] = field(default=())
+
+
+class Connector(Protocol):
+    """What every provider module offers."""
+
+    provider: str
+
+    def plan(self, dataset: Dataset, ask: Ask) -> list[Request]:
+        """The first request of every part, and the probes, with their cost; nothing is sent."""
+        ...
+
+    def fetch(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
+        """Ask the provider. A part that fails is returned with its error and does not fail the others; an error that
+        concerns the provider as a whole (Unreachable, Blocked, Throttled, QuotaExhausted) is raised at once."""
+        ...
+
+    def parse(self, dataset: Dataset, fetched: PartFetch) -> PartData:
+        """Read the payloads of one part. Raises UnexpectedPayload, NoData; never guesses."""
+        ...
+
+
+def connector(provider: str) -> Connector:
+    """The connector of a provider ("oecd", "worldbank", "nbs"); its module is imported only now."""
+    return cast(Connector, import_module(f"connectors.{provider}").CONNECTOR)
+
+
+def part_or_error(dataset: Dataset, part: str, scope: Scope, ask: Callable[[], PartFetch]) -> PartFetch:
+    """What `ask` returns; a part's own failure becomes a PartFetch with its error, the provider's is raised."""
+    try:
+        return ask()
+    except ProviderError as error:
+        error.dataset = error.dataset or dataset.id
+        if isinstance(error, (Unreachable, Blocked, Throttled, QuotaExhausted, UnknownFault)):
+            raise
+        return PartFetch(part, (), None, scope, error)
+
+
+def chosen_parts(dataset: Dataset, ask: Ask) -> tuple[str, ...]:
+    """The ids of the parts asked for, in the order of the dataset file. Raises UsageError for an unknown one."""
+    known = tuple(part.id for part in dataset.parts)
+    if unknown := sorted(set(ask.parts or ()) - set(known)):
+        raise UsageError(
+            f"no such part: {', '.join(unknown)}", dataset=dataset.id, next_step=f"choose among {', '.join(known)}"
+        )
+    return tuple(part for part in known if ask.parts is None or part in ask.parts)

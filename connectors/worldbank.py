@@ -1,0 +1,315 @@
+"""The World Bank's Indicators API v2 for current data, and its archive (source 57) for old vintages by version id.
+
+Belongs here: how the World Bank is asked, pages that must agree, and what its answers mean: errors that come with HTTP
+200, pages of HTML that pass on a retry, economies under two codes. Does not belong here: HTTP (transport.py), or the
+form of its answers (worldbank_rows.py). How many rows a page may have and whether 429 exists is not established.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from functools import partial
+from itertools import compress
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.assemble import Parsed, part_data, without_blank_ends
+from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
+from connectors.datasets import Dataset, Part
+from connectors.errors import BadRequest, Moved, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
+from connectors.transport import Transport, asked, classify_status, json_error, throttled
+from connectors.worldbank_rows import ARCHIVE, Economy, NotWorldBank, Page, Row, load_json, read_economies, read_page
+from warehouse.clock import archive_stamp, day_stamp
+from warehouse.schema import PartData, Payload, Scope, Stamp
+
+PER_PAGE = "20000"
+READS = 3
+MAX_CODES = 1400  # characters between two slashes; the documented limit is 1,500
+_COLUMNS = ("series_key", "period", "value_text")
+_LAST_BRACKET = re.compile(r"\(([^()]*)\)$")
+
+
+class WorldBank:
+    """The connector of the World Bank."""
+
+    provider = "worldbank"
+
+    def plan(self, dataset: Dataset, ask: Ask) -> list[Request]:
+        """The list of economies, then page 1 of every part (of every version, of every bundle of economies)."""
+        year = datetime.now(UTC).year
+        return [
+            _economies_request(),
+            *(
+                _data_request(dataset, part, ask.scope, codes, version, year)
+                for part in chosen_parts(dataset, ask)
+                for version in ask.versions or ("",)
+                for codes in _bundles(ask.scope.entities or dataset.entities)
+            ),
+        ]
+
+    def fetch(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
+        """Every part by itself; for each archive version asked for, one PartFetch."""
+        economies = transport.get(_economies_request(), classify)
+        parts = tuple(
+            part_or_error(
+                dataset, part, ask.scope, partial(self._part, dataset, part, ask.scope, version, economies, transport)
+            )
+            for part in chosen_parts(dataset, ask)
+            for version in ask.versions or ("",)
+        )
+        return Fetched(parts)
+
+    def parse(self, dataset: Dataset, fetched: PartFetch) -> PartData:
+        """Read all pages of one part; the list of economies among the payloads tells codes and aggregates."""
+        pages, economies = [], {}
+        try:
+            for payload in fetched.payloads:
+                if _is_data(payload):
+                    pages.append(read_page(payload.content))
+                else:
+                    economies = read_economies(payload.content)
+        except NotWorldBank as error:
+            raise _unexpected(dataset, fetched, str(error)) from error
+        rows = [row for page in pages for row in page.rows]
+        if not rows:
+            raise NoData(
+                f"part {fetched.part}: the World Bank has no data for this indicator",
+                dataset=dataset.id,
+                next_step="look the indicator up in its catalogue: it may have moved to the archive",
+            )
+        if len(rows) != sum(page.total for page in pages if page.page == 1):
+            raise _unexpected(dataset, fetched, f"{len(rows)} rows came, not the stated total")
+        return part_data(fetched, _parsed(dataset, fetched, rows, economies), dataset.frequency)
+
+    def _part(
+        self, dataset: Dataset, part: str, scope: Scope, version: str, economies: Payload, transport: Transport
+    ) -> PartFetch:
+        year = economies.fetched_at.year
+        for _ in range(READS):
+            bundles = [
+                _read(partial(_data_request, dataset, part, scope, codes, version, year), transport)
+                for codes in _bundles(scope.entities or dataset.entities)
+            ]
+            if None in bundles:
+                continue
+            read = [one for bundle in bundles if bundle for one in bundle]
+            days = {page.last_updated for _, page in read}
+            if len(days) == 1:
+                payloads = (economies, *(payload for payload, _ in read))
+                return PartFetch(part, payloads, _stamp(days.pop(), version, dataset), scope)
+        raise Moved(
+            f"part {part}: the pages disagreed in each of {READS} readings",
+            dataset=dataset.id,
+            next_step="the publisher is updating: run the refresh again in an hour",
+        )
+
+
+CONNECTOR = WorldBank()
+
+
+def classify(payload: Payload) -> ProviderError | None:
+    """What the World Bank means by an answer; None when it is one."""
+    request = asked(payload)
+    head = payload.content[:2048].removeprefix(b"\xef\xbb\xbf").lstrip().decode("utf-8", "replace")
+    if payload.status == 429 or "exceeded the number of requests" in head.lower():
+        return throttled(payload)
+    if payload.status in (403, 404) and not head.startswith(("[", "{")):
+        return classify_status(payload)
+    if message := _message(payload, head):
+        return _classify_message(*message, request)
+    if head.startswith("<") or payload.status >= 500:
+        return ServerFault(
+            f"a page instead of JSON (HTTP {payload.status})", request=request, next_step="run the refresh again later"
+        )
+    if not head.startswith(("[", "{")):
+        return UnexpectedPayload(
+            f"not JSON; it begins with {head[:60]!r}",
+            request=request,
+            next_step="open the archived payload and see why",
+        )
+    return classify_status(payload) or json_error(payload)
+
+
+def _message(payload: Payload, head: str) -> tuple[str, str] | None:
+    """Id and words of the World Bank's own error, in JSON or XML, whatever the status."""
+    if found := re.search(r'<wb:message id="(\d+)"[^>]*>([^<]*)', head):
+        return found.group(1), found.group(2)
+    if not re.match(r'\[\s*\{\s*"message"', head):
+        return None
+    try:
+        message = load_json(payload.content)[0]["message"][0]
+        return str(message["id"]), str(message["value"])
+    except (NotWorldBank, LookupError, TypeError):
+        return None
+
+
+def _classify_message(number: str, words: str, request: str) -> ProviderError:
+    if number == "175":
+        return NotFound(
+            f"the indicator was deleted or archived ({number}: {words})",
+            request=request,
+            next_step="find its successor in the catalogue, or ask the archive (source 57); change the dataset file",
+        )
+    if number == "105":
+        return ServerFault(f"service unavailable ({words})", request=request, next_step="run the refresh again later")
+    return BadRequest(
+        f"the World Bank refuses the question ({number}: {words})",
+        request=request,
+        next_step="check the codes of economies and indicator in the dataset file",
+    )
+
+
+def _economies_request() -> Request:
+    return Request(None, "GET", "country", (("format", "json"), ("per_page", "400")), cost="structure")
+
+
+def _bundles(codes: Iterable[str]) -> list[str]:
+    """Codes joined by ";", each bundle short enough for one address."""
+    bundles: list[str] = []
+    for code in codes:
+        if bundles and len(bundles[-1]) + len(code) < MAX_CODES:
+            bundles[-1] += f";{code}"
+        else:
+            bundles.append(code)
+    return bundles
+
+
+def _data_request(
+    dataset: Dataset, part: str, scope: Scope, codes: str, version: str, year: int, page: int = 1
+) -> Request:
+    series = dataset.part(part).key
+    start, end = scope.start or dataset.start, scope.end or str(year)
+    paging = (("per_page", PER_PAGE), ("page", str(page)))
+    if not version:
+        path = f"country/{codes}/indicator/{series}"
+        params = (("format", "json"), ("source", dataset.flow), *paging[:1], ("date", f"{start}:{end}"), *paging[1:])
+        return Request(part, "GET", path, params)
+    time = "all" if scope.start is None and scope.end is None else _years(start, end)
+    path = f"sources/{ARCHIVE}/country/{codes}/series/{series}/time/{time}/version/{version}/data"
+    return Request(part, "GET", path, (("format", "json"), *paging))
+
+
+def _years(start: str, end: str) -> str:
+    return ";".join(f"YR{year}" for year in range(int(start), int(end) + 1))
+
+
+def _read(request: Any, transport: Transport) -> list[tuple[Payload, Page]] | None:
+    """All pages of one answer, with page 1 as the measure; None when they do not belong together."""
+    read: list[tuple[Payload, Page]] = []
+    pages = 1
+    while len(read) < pages:
+        payload = transport.get(request(page=len(read) + 1), classify)
+        page = _page(payload)
+        if not read:
+            pages = max(page.pages, 1)  # an answer without data has none
+        elif page.identity != read[0][1].identity:
+            return None
+        read.append((payload, page))
+    cells = [(row.code or row.iso2, row.period) for _, page in read for row in page.rows]
+    shifted = pages > 1 and len(set(cells)) < len(cells)
+    return None if shifted or len(cells) != read[0][1].total else read
+
+
+def _page(payload: Payload) -> Page:
+    try:
+        return read_page(payload.content)
+    except NotWorldBank as error:
+        raise UnexpectedPayload(
+            f"not the documented form: {error}",
+            request=asked(payload),
+            next_step="compare the archived payload with the documented form; the API may have changed",
+        ) from error
+
+
+def _stamp(last_updated: str | None, version: str, dataset: Dataset) -> Stamp | None:
+    """The archive's month, or the publisher's day; None where it states none (or no day)."""
+    if version:
+        return archive_stamp(version, dataset.publisher_timezone)
+    try:
+        return day_stamp(date.fromisoformat(last_updated or ""), dataset.publisher_timezone, str(last_updated))
+    except ValueError:
+        return None
+
+
+def _is_data(payload: Payload) -> bool:
+    return "/indicator/" in payload.url or "/series/" in payload.url
+
+
+def _parsed(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]) -> Parsed:
+    """Rows as columns, a SERIES row an economy; what was not asked for is left out and counted."""
+    part = dataset.part(fetched.part)
+    by_iso2 = {economy.iso2: economy.code for economy in economies.values()}
+    economies_asked, start = set(fetched.scope.entities or dataset.entities), fetched.scope.start or dataset.start
+    cells: list[tuple[str, str, str | None]] = []
+    flags: list[str] = []
+    series: dict[str, dict[str, Any]] = {}
+    skipped: dict[str, int] = {}
+    notes: dict[str, None] = {}
+    for row in rows:
+        if row.indicator != part.key:
+            raise _unexpected(dataset, fetched, f"{part.key} was asked for, the answer has {row.indicator}")
+        code = row.code or by_iso2.get(row.iso2, "")
+        if not code:
+            raise _unexpected(dataset, fetched, f"no ISO3 code for {row.iso2!r} ({row.name})")
+        reason = (
+            "economy not asked for"
+            if code not in economies_asked
+            else "period not asked for"
+            if row.period < start
+            else ""
+        )
+        if reason:
+            skipped[reason] = skipped.get(reason, 0) + 1
+            continue
+        key = f"{code}.{part.key}"
+        if key not in series:
+            series[key] = _series(dataset, part, code, row, economies, notes)
+        cells.append((key, row.period, row.value))
+        flags.append(row.status)
+    if missing := sorted(economies_asked - {str(one["entity"]) for one in series.values()}):
+        notes[f"economies asked for and not in the answer: {', '.join(missing)}"] = None
+    if not cells:
+        raise _unexpected(dataset, fetched, "no row is of an economy and period that was asked for")
+    keep = without_blank_ends(cells, skipped)
+    kept = zip(*compress(cells, keep), strict=True)
+    columns = {name: pa.array(column, pa.string()) for name, column in zip(_COLUMNS, kept, strict=True)}
+    table = pa.table({**columns, "status": pa.array(list(compress(flags, keep)), pa.string())})
+    return Parsed(table, list(series.values()), skipped, tuple(notes))
+
+
+def _series(
+    dataset: Dataset, part: Part, code: str, row: Row, economies: dict[str, Economy], notes: dict[str, None]
+) -> dict[str, Any]:
+    bracket = _LAST_BRACKET.search(row.indicator_name.strip())
+    unit = row.unit or (bracket.group(1) if bracket else part.unit)
+    if unit != part.unit:
+        notes[f"unit conflict: {unit!r} in the answer, {part.unit!r} in the dataset file"] = None
+    aggregate = code in economies and economies[code].aggregate
+    return {
+        "series_key": f"{code}.{part.key}",
+        "part": part.id,
+        "label": f"{row.name.strip()}: {row.indicator_name.strip()}",
+        "entity": code,
+        "dimensions": json.dumps({"COUNTRY": code, "SERIES": part.key}),
+        "unit": unit,
+        "multiplier": part.multiplier,
+        "decimals": part.decimals,  # the answer's `decimal` is how it is displayed, not how many digits are given
+        "frequency": dataset.frequency,
+        "price_base": part.price_base,
+        "reference_year": part.reference_year,
+        "notes": "; ".join(text for text in ("aggregate of economies" if aggregate else "", part.notes) if text)
+        or None,
+    }
+
+
+def _unexpected(dataset: Dataset, fetched: PartFetch, what: str) -> UnexpectedPayload:
+    return UnexpectedPayload(
+        f"part {fetched.part}: {what}",
+        dataset=dataset.id,
+        request=asked(fetched.payloads[-1]),
+        next_step="compare the archived payload with the documented form; the API may have changed",
+    )
