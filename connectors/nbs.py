@@ -316,12 +316,15 @@ def _series(
     stated = indicator.get("du_name") or ""
     unit = bracket or stated or part.unit
     expected = {plain_name(n): u for n, u in (part.indicators or {}).items()}.get(plain_name(indicator["_name"]), unit)
+    conflicts = []
     if stated and stated != unit:
-        notes[f"unit conflict: {name} says {unit!r} in its name and {stated!r} beside it"] = None
+        conflicts.append(f"unit conflict: {name} says {unit!r} in its name and {stated!r} beside it")
     if expected != unit:
-        notes[f"unit conflict: {name} is in {unit!r}, the dataset file expects {expected!r}"] = None
+        conflicts.append(f"unit conflict: {name} is in {unit!r}, the dataset file expects {expected!r}")
+    notes |= dict.fromkeys(conflicts)
     digits = indicator.get("num_accuracy_value")
-    remarks = (indicator.get("i_mark"), indicator.get("i_annotation"), part.notes)
+    # A conflict is part of what the series means: unchanged numbers under another unit must not count as unchanged.
+    remarks = (indicator.get("i_mark"), indicator.get("i_annotation"), part.notes, *conflicts)
     return {
         "series_key": key,
         "part": part.id,

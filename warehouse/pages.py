@@ -111,4 +111,5 @@ def _iso(value: datetime | str) -> str:
 
 
 def _word_class(decision: str | None) -> str:
-    return _WORD_CLASS.get(Decision(decision), "good") if decision else "soft"
+    """How a decision is coloured; a batch that is still running has none."""
+    return _WORD_CLASS.get(Decision(decision), "good") if decision in set(Decision) else "soft"

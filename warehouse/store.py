@@ -75,7 +75,9 @@ class Warehouse:
 
     def _stamp(self, create: bool) -> None:
         if create:
-            with ledger.transaction(self.engine, self.root) as connection:
+            # The database cannot create its tables twice at once, and two first refreshes may.
+            opening = locks.held(self.root / "locks", "opening", wait=60.0)
+            with opening, ledger.transaction(self.engine, self.root) as connection:
                 ledger.metadata.create_all(connection)
                 known = dict(connection.execute(select(ledger.stamps.c.key, ledger.stamps.c.value)).tuples().all())
                 if not known:

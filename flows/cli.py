@@ -1,0 +1,287 @@
+"""The command line: the same words as Python and the Prefect UI, over the same core.
+
+Belongs here: arguments, exit codes and nothing else (0 done, 1 failed, 2 wrong use, 3 something was quarantined). Heavy imports
+stand inside the commands, so that `values` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows import output
+from flows.output import Format
+from warehouse.errors import FigurekeeperError, UsageError
+
+if TYPE_CHECKING:
+    from flows.pipeline import Outcome
+    from flows.settings import Settings
+    from warehouse.store import Warehouse
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Keeps the numbers behind published figures fresh, checked and traceable.",
+)
+
+Series = Annotated[str, typer.Argument(help="dataset:key, such as worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS")]
+SeriesList = Annotated[list[str], typer.Argument(metavar="SERIES...", help="dataset:key, one or several")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="as known on 2021, 2021-12 or 2021-12-31")]
+Period = Annotated[str | None, typer.Option("--period", metavar="P|A:B", help="one period or a range")]
+Edition = Annotated[int | None, typer.Option("--edition", help="an edition, for an answer that never changes")]
+Form = Annotated[Format, typer.Option("--format", help="how to print")]
+Reason = Annotated[str, typer.Option("--reason", help="why; kept in the audit trail")]
+By = Annotated[str, typer.Option("--by", help="your name; kept in the audit trail")]
+Batch = Annotated[str, typer.Argument(help="a batch id from `figurekeeper batches`")]
+
+
+def main() -> None:
+    """Entry point: typed errors become one clear line and an exit code."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(1)
+    except UsageError as error:
+        print(f"figurekeeper: {error}", file=sys.stderr)
+        sys.exit(2)
+    except FigurekeeperError as error:
+        print(f"figurekeeper: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("click", "typer"):
+            raise
+        show = getattr(error, "show", None)
+        show() if show is not None else print(f"figurekeeper: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+def _settings() -> Settings:
+    from flows import settings
+
+    return settings.load()
+
+
+def _warehouse() -> Warehouse:
+    from warehouse.store import Warehouse
+
+    settings = _settings()
+    return Warehouse(settings.home, settings.profile, create=False)
+
+
+@app.command()
+def up() -> None:
+    """The whole service: Prefect server, worker, deployments, automations, pages."""
+    from flows import service
+
+    service.up(_settings())
+
+
+@app.command()
+def refresh(
+    datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="dataset ids")],
+    fault: Annotated[str | None, typer.Option(help="sandbox only: let the provider misbehave in this way")] = None,
+    on: Annotated[str | None, typer.Option(metavar="DATE", help="sandbox only: ask as of the end of that day")] = None,
+) -> None:
+    """One refresh without Prefect, for a shell or cron."""
+    from connectors import datasets as files
+    from flows import notices, pipeline
+
+    settings, day = _settings(), _day(on)
+    for dataset in datasets:
+        files.load(dataset)
+    quarantined = failed = False
+    for dataset in datasets:
+        try:
+            outcome = pipeline.refresh(settings, dataset, fault=fault, on=day, actor="shell", note=_progress)
+        except UsageError:
+            raise
+        except FigurekeeperError as error:
+            failed = True
+            print(f"figurekeeper: {error}", file=sys.stderr)
+        else:
+            quarantined = quarantined or outcome.decision.value == "quarantined"
+            _tell(outcome)
+    pipeline.finish(settings)
+    for notice in notices.deliver_pending(settings):
+        print(f"notice {notice.transition}: {notice.title} → {settings.root / 'inbox'}", file=sys.stderr)
+    if failed or quarantined:
+        raise typer.Exit(1 if failed else 3)
+
+
+@app.command()
+def values(
+    series: SeriesList,
+    as_of: AsOf = None,
+    first: Annotated[bool, typer.Option("--first", help="the value first held of each period")] = False,
+    edition: Edition = None,
+    period: Period = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Values of series: the latest, as known on a date, or as first held."""
+    from warehouse import questions
+
+    found = questions.values(_warehouse(), series, as_of=as_of, first=first, edition=edition, period=period)
+    output.rows(found, form, leave_out=("value_text", "next_known_from"), empty="nothing is held for that question")
+
+
+@app.command()
+def vintages(series: Series, period: Period = None, edition: Edition = None, form: Form = Format.TABLE) -> None:
+    """Every vintage held of a series, with the value of a period in each."""
+    from warehouse import questions
+
+    found = questions.vintages(_warehouse(), series, period=period, edition=edition)
+    output.rows(found, form, leave_out=("series", "value_text"))
+
+
+@app.command()
+def revisions(
+    dataset: Annotated[str | None, typer.Argument(help="a dataset id; all when left out")] = None,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="changes known from that day on")] = None,
+    edition: Edition = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """What changed between neighbouring vintages; noise is left out."""
+    from warehouse import questions
+
+    found = questions.revisions(_warehouse(), dataset, since=since, edition=edition)
+    output.rows(found, form, leave_out=("vintage", "before"), empty="no revisions")
+
+
+@app.command()
+def lineage(
+    series: Series,
+    period: Annotated[str, typer.Argument(help="one period, such as 2017")],
+    as_of: AsOf = None,
+    edition: Edition = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """From a number to the bytes and the request it came from."""
+    from warehouse import lineage as ask
+
+    output.tree(ask.lineage(_warehouse(), series, period, as_of=as_of, edition=edition), form)
+
+
+@app.command(name="series")
+def list_series(
+    dataset: Annotated[str | None, typer.Argument(help="a dataset id; all when left out")] = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Every series held: name, part, label, unit, first and last period."""
+    from warehouse import questions
+
+    output.rows(questions.series(_warehouse(), dataset), form)
+
+
+@app.command()
+def payload(sha256: Annotated[str, typer.Argument(help="a payload's sha256, as lineage prints it")]) -> None:
+    """Print the exact bytes of one stored answer, checked against their hash."""
+    sys.stdout.buffer.write(_warehouse().payloads.read(sha256))
+
+
+@app.command()
+def batches(
+    dataset: Annotated[str | None, typer.Argument(help="a dataset id; all when left out")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 20,
+    form: Form = Format.TABLE,
+) -> None:
+    """Refreshes and what became of them, newest first."""
+    from warehouse import lineage as ask
+
+    output.rows(ask.batches(_warehouse(), dataset, limit=limit), form, leave_out=("actor", "failed"))
+
+
+@app.command()
+def release(batch: Batch, reason: Reason = "", by: By = "") -> None:
+    """Publish a quarantined batch after all."""
+    _decide(batch, "release", reason, by)
+
+
+@app.command()
+def discard(batch: Batch, reason: Reason = "", by: By = "") -> None:
+    """Drop a quarantined batch; the last good data stay."""
+    _decide(batch, "discard", reason, by)
+
+
+@app.command()
+def void(batch: Batch, reason: Reason = "", by: By = "") -> None:
+    """Take a published batch back; what was visible before it shows again."""
+    _decide(batch, "void", reason, by)
+
+
+@app.command()
+def plan(
+    datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="dataset ids")],
+    first: Annotated[str | None, typer.Option("--from", metavar="PERIOD", help="first period")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="PERIOD", help="last period")] = None,
+    vintages: Annotated[str | None, typer.Option(metavar="A:B", help="archive months YYYYMM:YYYYMM")] = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """What a refresh or backfill would ask of the provider, and what it costs; nothing is sent."""
+    from flows import planning
+
+    output.rows(planning.rows(_settings(), datasets, first, last, vintages), form)
+
+
+@app.command()
+def status(form: Form = Format.TABLE) -> None:
+    """Freshness of every dataset, open incidents, quota left, effective settings."""
+    from flows import planning
+
+    output.tree(planning.status(_settings()), form)
+
+
+@app.command()
+def sandbox(port: Annotated[int, typer.Option(help="0: a free one")] = 0) -> None:
+    """Run the stand-in of the three providers until interrupted."""
+    from connectors.sandbox.__main__ import main as run
+
+    run(["--port", str(port)])
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, folder, dataset files, journal and payloads; say what is wrong and what to do."""
+    from flows import planning
+
+    findings = planning.doctor(_settings())
+    output.rows(findings, Format.TABLE)
+    if any(finding["ok"] is False for finding in findings):
+        raise typer.Exit(1)
+
+
+def _decide(batch: str, action: Any, reason: str, by: str) -> None:
+    from flows import notices, pipeline
+
+    settings = _settings()
+    _tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
+    pipeline.finish(settings)
+    notices.deliver_pending(settings)
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"'{text}' is not a day", next_step="write it as 2021-12-31") from None
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _tell(outcome: Outcome) -> None:
+    print(f"{outcome.dataset}: {outcome.message} (batch {outcome.batch_id})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What stands around the warehouse after a run: indicators.duckdb, the overview page, and the summary by dataset.
+
+Belongs here: gathering rows from the warehouse for people. How a page looks is in warehouse/pages.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flows.settings import Settings
+from warehouse import clock, lineage, pages, questions, snapshot
+from warehouse.chart import ChartData
+from warehouse.errors import UsageError
+from warehouse.store import Warehouse
+
+#: The series shown on the first page: Korea's R&D intensity, whose 2017 value went 4.55 → 4.29 → 4.07.
+SHOWN = "worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS"
+
+
+def summary(settings: Settings) -> list[dict[str, Any]]:
+    """One row a dataset held; the columns of warehouse.lineage.datasets."""
+    return lineage.datasets(Warehouse(settings.home, settings.profile, create=False))
+
+
+def finish(settings: Settings) -> None:
+    """Write indicators.duckdb and the overview page for the newest edition, each swapped in whole."""
+    warehouse = Warehouse(settings.home, settings.profile, create=False)
+    with warehouse.lease("overview"):
+        snapshot.write(warehouse)
+        pages.write(warehouse.root / "pages", _page(warehouse))
+
+
+def _page(warehouse: Warehouse) -> pages.PageData:
+    with warehouse.engine.connect() as connection:
+        edition = warehouse.edition(connection)
+    return pages.PageData(
+        profile=warehouse.profile,
+        edition=edition or None,
+        generated_at=clock.now(),
+        datasets=lineage.datasets(warehouse),
+        batches=lineage.batches(warehouse, limit=15),
+        incidents=lineage.open_incidents(warehouse),
+        chart=_chart(warehouse),
+    )
+
+
+def _chart(warehouse: Warehouse) -> ChartData | None:
+    """The shown series in every vintage held; None while it has not been revised."""
+    try:
+        rows = questions.vintages(warehouse, SHOWN, period="1990:")
+        [unit] = {row["unit"] for row in questions.values(warehouse, [SHOWN])}
+    except (UsageError, ValueError):
+        return None
+    lines: dict[str, tuple[str, list[tuple[str, float]]]] = {}
+    for row in rows:
+        if row["value"] is not None:
+            label = row["known_from"][:10] if row["precision"] == "instant" else row["stamp"]
+            lines.setdefault(row["vintage"], (label, []))[1].append((row["period"], row["value"]))
+    known = {row["vintage"]: row["known_from"] for row in rows}
+    ordered = sorted(lines, key=lambda vintage: known[vintage])
+    about = next(row for row in lineage.datasets(warehouse) if row["dataset"] == SHOWN.split(":")[0])
+    return ChartData(
+        title="Korea: R&D expenditure, share of GDP, as known on different days",
+        series=SHOWN,
+        unit=unit,
+        source=f"{about['citation']} ({about['licence']})",
+        lines=[(lines[vintage][0], known[vintage], lines[vintage][1]) for vintage in ordered],
+    )

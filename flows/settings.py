@@ -1,0 +1,53 @@
+"""Settings: FIGUREKEEPER_* variables or a .env file, checked once.
+
+Does not belong here: what is done with them. Nothing of Prefect or of a provider is imported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from warehouse.errors import UsageError
+
+
+class Settings(BaseSettings):
+    """What an installation decides. Unset provider addresses mean the built-in sandbox in profile sandbox, and the
+    publisher's own service in profile live."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FIGUREKEEPER_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    home: Path = Field(Path(".figurekeeper"), description="where warehouses, Prefect's home and pages lie")
+    profile: Literal["sandbox", "live", "synthetic"] = "sandbox"
+    oecd_url: str | None = None
+    worldbank_url: str | None = None
+    nbs_url: str | None = None
+    sandbox_url: str | None = Field(None, description="a running sandbox; unset: one is started when needed")
+    webhook_url: SecretStr | None = Field(None, description="notices are posted here as JSON, besides the inbox")
+    port: int = Field(4200, description="of the Prefect server that `figurekeeper up` starts")
+
+    @property
+    def root(self) -> Path:
+        """The folder of this profile's warehouse."""
+        return (self.home / self.profile).resolve()
+
+    def provider_url(self, provider: str) -> str | None:
+        """The configured base address of a provider; None when it is to be the default of the profile."""
+        configured: str | None = getattr(self, f"{provider}_url")
+        return configured.rstrip("/") if configured else None
+
+
+def load(**overrides: Any) -> Settings:
+    """The effective settings. Raises UsageError naming every variable that is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as problem:
+        wrong = "; ".join(f"FIGUREKEEPER_{str(e['loc'][0]).upper()}: {e['msg']}" for e in problem.errors() if e["loc"])
+        raise UsageError(
+            f"settings cannot be used: {wrong}", next_step="mend these variables or the .env file"
+        ) from None
