@@ -1,0 +1,58 @@
+"""Telling people: an incident of the core becomes one Prefect event, and an event one delivered notice.
+
+Belongs here: the events' names and shape, and the flow that automations.yaml starts on them. Does not belong here: when
+an incident opens or closes and how a notice is delivered (pipeline); those work without a server, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.events import emit_event
+from prefect.states import Completed, Failed
+
+from flows import pipeline, settings
+from warehouse.errors import FigurekeeperError
+
+if TYPE_CHECKING:
+    from prefect.events import Event
+
+    from flows.pipeline import IncidentChange
+
+
+def announce(incident: IncidentChange | None) -> Event | None:
+    """Emit `figurekeeper.incident.opened` or `.closed` for the dataset's resource; nothing when nothing changed."""
+    if incident is None:
+        return None
+    return emit_event(
+        f"figurekeeper.incident.{incident.transition}",
+        resource={
+            "prefect.resource.id": f"figurekeeper.dataset.{incident.dataset}",
+            "prefect.resource.name": incident.dataset,
+        },
+        payload={"incident": str(incident.id), "kind": incident.kind, "title": incident.title, "text": incident.text},
+    )
+
+
+@flow(
+    name="deliver-notice", flow_run_name="incident {incident}", description="Tells people of incidents: inbox, webhook."
+)
+def deliver_notice(incident: str = "all pending") -> State[Any]:
+    """Deliver every notice still owed, each exactly once; `incident` says which event asked for it.
+
+    All that is owed goes out, not this incident's alone: so a notice whose event was lost leaves with the next one. A
+    channel that refuses ends the run Failed; its notice stays owed and the others go out.
+    """
+    current = settings.load()
+    told, refused = [], []
+    for notice in pipeline.pending_notices(current):
+        try:
+            if pipeline.deliver(current, notice):
+                told.append(f"{notice.title} ({notice.channel})")
+        except FigurekeeperError as error:
+            refused.append(str(error))
+    if refused:
+        return Failed(message="; ".join(refused))
+    return Completed(message=f"{len(told)} notices delivered: {'; '.join(told) or 'nothing was owed'}")

@@ -1,0 +1,70 @@
+"""The Prefect flow that plans a backfill and, when told to, runs it: old periods, or old vintages of an archive.
+
+Does not belong here: what a request costs (connectors) or how a partial read is completed (warehouse). Mode
+`plan`, the form's default, asks nothing of a provider.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency
+from prefect.states import Completed, Failed
+
+from connectors.contract import Ask
+from flows import alerts, pipeline, planning, report, settings
+from flows.forms import BackfillForm
+from flows.pipeline import Outcome
+from flows.refresh import core_note, ending, provider_limit
+from warehouse.errors import FigurekeeperError, UsageError
+
+
+def ask_of(request: BackfillForm) -> Ask:
+    """What the form wants, in the connectors' words; raises UsageError for a span that runs backwards."""
+    return Ask(scope=request.scope, versions=planning.months(request.span))
+
+
+@task(name="backfill-dataset", task_run_name="{dataset}", cache_policy=NO_CACHE)
+def backfill_dataset(dataset: str, ask: Ask) -> Outcome:
+    """One batch with the asked scope or vintages; raises FigurekeeperError."""
+    with concurrency(provider_limit(dataset), strict=True):
+        return pipeline.refresh(
+            settings.load(), dataset, ask=ask, note=core_note(), actor="backfill", run_id=runtime.flow_run.id
+        )
+
+
+@flow(
+    name="backfill",
+    flow_run_name="{request.mode} a backfill",
+    description="Old periods or old vintages: shows what it would ask and cost, and asks only in mode run.",
+)
+def backfill(request: BackfillForm) -> State[Any]:
+    """Plan a backfill, or run it. Ends Failed with the error's next step when a provider fails."""
+    try:
+        ask = ask_of(request)
+        first, last = request.period_from or None, request.period_to or None
+        rows = planning.rows(settings.load(), request.datasets, first, last, request.span)
+        text = f"{len(rows)} first requests for {', '.join(request.datasets)}"
+        report.publish_plan(rows, text)
+        if request.mode == "plan":
+            return Completed(message=f"{text}; nothing was asked. Run the form again with mode run to ask.")
+        return _run(request, ask)
+    except FigurekeeperError as error:
+        alerts.announce(getattr(error, "incident", None))
+        return Failed(message=str(error))
+
+
+def _run(request: BackfillForm, ask: Ask) -> State[Any]:
+    if not request.reason:
+        raise UsageError("a backfill needs a reason", next_step="fill in the field Reason and run the form again")
+    current, outcomes = settings.load(), []
+    for dataset in request.datasets:
+        outcome = backfill_dataset(dataset, ask)
+        alerts.announce(outcome.incident)
+        report.publish_refresh(dataset, current.profile, [outcome])
+        outcomes.append(outcome)
+    pipeline.finish(current)
+    return ending(outcomes)

@@ -1,0 +1,123 @@
+"""The forms a person fills in the Prefect UI: one flat model a flow, with the real datasets and faults as dropdowns.
+
+Belongs here: titles, descriptions, defaults that work with one click, and what can be checked field by field. Does not
+belong here: what is done with the answers (refresh, backfill, review) or anything of Prefect itself.
+
+The UI shows titles and descriptions of a model's fields but not those of bare parameters, draws a `str` with an `enum`
+as a dropdown and an optional field as clumsy tabs; hence one model a flow, and "" rather than None for "not given".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from connectors import datasets
+from connectors.sandbox import faults
+from flows import settings
+from warehouse.schema import Scope
+
+NO_FAULT = "none"
+DATASETS = tuple(datasets.known_ids())
+FAULTS = (NO_FAULT, *sorted(faults.FAULTS))
+
+Month = Annotated[str, Field(pattern=r"^(\d{4}(0[1-9]|1[0-2]))?$")]
+Period = Annotated[str, Field(pattern=r"^(\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?)?$")]
+
+
+def _known_dataset(value: str) -> str:
+    if value not in DATASETS:
+        raise ValueError(f"no dataset {value!r}; there are {', '.join(DATASETS)}")
+    return value
+
+
+def _known_fault(value: str) -> str:
+    if value not in FAULTS:
+        raise ValueError(f"the sandbox knows no fault {value!r}; there are {', '.join(FAULTS)}")
+    return value
+
+
+#: Dropdowns: the JSON schema carries the choices for the form and the API, the validator keeps them in Python.
+DatasetId = Annotated[str, AfterValidator(_known_dataset), Field(json_schema_extra={"enum": list(DATASETS)})]
+FaultName = Annotated[str, AfterValidator(_known_fault), Field(json_schema_extra={"enum": list(FAULTS)})]
+
+
+class Form(BaseModel):
+    """Common to all forms: an unknown field is a mistake, and texts come without stray blanks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def _without_sandbox_fields(schema: dict[str, Any]) -> None:
+    if settings.load().profile != "sandbox":
+        for name in ("walk", "fault"):
+            schema["properties"].pop(name)
+
+
+class RefreshForm(Form):
+    """One refresh of one dataset."""
+
+    model_config = ConfigDict(json_schema_extra=_without_sandbox_fields)
+
+    dataset: DatasetId = Field(title="Dataset", description="What to ask the provider for, now.")
+    walk: bool = Field(
+        False,
+        title="Walk the dates of the facts",
+        description="Sandbox only: refresh once for every day on which its facts changed, oldest first, so that a true "
+        "revision history comes into being.",
+    )
+    fault: FaultName = Field(
+        NO_FAULT,
+        title="Fault",
+        description="Sandbox only: let the provider misbehave in this way, to see what the gate and the alerts do.",
+    )
+
+
+class BackfillForm(Form):
+    """Old periods or old vintages of some datasets."""
+
+    datasets: list[DatasetId] = Field(title="Datasets", min_length=1, description="One or several.")
+    mode: Literal["plan", "run"] = Field(
+        "plan",
+        title="Mode",
+        description="plan: show the requests and what they cost, and ask nothing. run: ask the providers.",
+    )
+    period_from: Period = Field(
+        "", title="First period", description="2000, 2017-Q3 or 2017-05; empty: from the beginning."
+    )
+    period_to: Period = Field("", title="Last period", description="Like the first; empty: up to the newest.")
+    vintage_from: Month = Field(
+        "",
+        title="First archived vintage",
+        description="World Bank only: a month of its archive as YYYYMM, such as 202109; empty: current data.",
+    )
+    vintage_to: Month = Field("", title="Last archived vintage", description="Like the first; empty: that month alone.")
+    reason: str = Field("", title="Reason", description="Why, for the record. Needed to run, not to plan.")
+
+    @property
+    def scope(self) -> Scope:
+        """The periods asked for; a complete read when both ends are empty."""
+        return Scope(start=self.period_from or None, end=self.period_to or None)
+
+    @property
+    def span(self) -> str | None:
+        """The archive's months as the command line writes them, "first:last"; None when current data are wanted."""
+        return f"{self.vintage_from}:{self.vintage_to}" if self.vintage_from or self.vintage_to else None
+
+
+class ReviewForm(Form):
+    """A person's decision on one batch."""
+
+    batch: str = Field(
+        title="Batch",
+        min_length=1,
+        description="Its id, as the alert, the run's artifact and `figurekeeper batches` show it.",
+    )
+    decision: Literal["release", "discard", "void"] = Field(
+        title="Decision",
+        description="release: publish the quarantined batch after all. discard: drop it, the last good data stay. "
+        "void: take a published batch back; what was visible before it shows again.",
+    )
+    reason: str = Field(title="Reason", min_length=3, description="Kept for ever beside the decision.")
+    by: str = Field(title="Your name", min_length=2, description="Who answers for the decision.")

@@ -1,0 +1,74 @@
+"""prefect.yaml and automations.yaml agree with the dataset files, the flows and each other; no server needed."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import Flow
+from prefect.events.schemas.automations import AutomationCore
+from ruamel.yaml import YAML
+
+from connectors import datasets
+from flows.server import PROJECT, QUEUES, RUNS_AT_ONCE
+from flows.service import FLOW
+
+FILE: dict[str, Any] = YAML(typ="safe").load(PROJECT / "prefect.yaml")
+DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in FILE["deployments"]}
+AUTOMATIONS: list[dict[str, Any]] = YAML(typ="safe").load(PROJECT / "flows" / "automations.yaml")
+
+
+def flow_of(entry: dict[str, Any]) -> Flow[..., Any]:
+    path, name = entry["entrypoint"].split(":")
+    found = getattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), name)
+    assert isinstance(found, Flow)
+    return found
+
+
+@pytest.mark.parametrize("dataset", datasets.known_ids())
+def test_a_dataset_is_deployed_on_its_own_calendar(dataset: str) -> None:
+    entry, declared = DEPLOYMENTS[dataset], datasets.load(dataset)
+    [schedule] = entry["schedules"]
+    assert (schedule["cron"], schedule["timezone"]) == (declared.calendar.cron, declared.calendar.timezone)
+    assert entry["parameters"] == {"request": {"dataset": dataset}}
+    assert declared.provider in entry["tags"]
+    assert entry["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    assert flow_of(entry).name == FLOW
+
+
+def test_only_datasets_have_schedules() -> None:
+    assert {name for name, entry in DEPLOYMENTS.items() if "schedules" in entry} == set(datasets.known_ids())
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
+def test_entrypoint_imports_and_parameters_fit_its_flow(name: str) -> None:
+    entry = DEPLOYMENTS[name]
+    flow = flow_of(entry)
+    given = entry.get("parameters", {})
+    if given:
+        assert flow.validate_parameters(given)
+    assert set(given) <= set(flow.parameters.properties)
+    assert entry["description"].endswith(".")
+    assert entry["work_pool"]["work_queue_name"] in QUEUES
+
+
+def test_every_provider_has_a_limit() -> None:
+    assert set(RUNS_AT_ONCE) == {dataset.provider for dataset in datasets.load_all().values()}
+
+
+def test_no_path_of_this_machine_is_written_down() -> None:
+    text = (PROJECT / "prefect.yaml").read_text(encoding="utf-8")
+    assert str(PROJECT) not in text
+    assert str(Path.home()) not in text
+
+
+def test_automations_name_deployments_that_exist_and_are_what_prefect_reads() -> None:
+    for entry in AUTOMATIONS:
+        for action in entry["actions"]:
+            if "deployment" in action:
+                flow, deployment = action.pop("deployment").split("/")
+                assert flow_of(DEPLOYMENTS[deployment]).name == flow
+                action["deployment_id"] = "00000000-0000-0000-0000-000000000000"
+        assert AutomationCore.model_validate(entry).name == entry["name"]
