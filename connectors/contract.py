@@ -100,8 +100,17 @@ def part_or_error(dataset: Dataset, part: str, scope: Scope, ask: Callable[[], P
         return PartFetch(part, (), None, scope, error)
 
 
-def chosen_parts(dataset: Dataset, ask: Ask) -> tuple[str, ...]:
-    """The ids of the parts asked for, in the order of the dataset file. Raises UsageError for an unknown one."""
+def chosen_parts(dataset: Dataset, ask: Ask, *, archive: bool = False) -> tuple[str, ...]:
+    """The ids of the parts asked for, in the order of the dataset file.
+
+    Raises UsageError for an unknown one, and for old vintages of a provider without an archive of them.
+    """
+    if ask.versions and not archive:
+        raise UsageError(
+            "this provider has no archive of old vintages",
+            dataset=dataset.id,
+            next_step="leave the vintages out, or choose World Bank datasets only",
+        )
     known = tuple(part.id for part in dataset.parts)
     if unknown := sorted(set(ask.parts or ()) - set(known)):
         raise UsageError(

@@ -45,7 +45,7 @@ class WorldBank:
             _economies_request(),
             *(
                 _data_request(dataset, part, ask.scope, codes, version, year)
-                for part in chosen_parts(dataset, ask)
+                for part in chosen_parts(dataset, ask, archive=True)
                 for version in ask.versions or ("",)
                 for codes in _bundles(ask.scope.entities or dataset.entities)
             ),
@@ -58,7 +58,7 @@ class WorldBank:
             part_or_error(
                 dataset, part, ask.scope, partial(self._part, dataset, part, ask.scope, version, economies, transport)
             )
-            for part in chosen_parts(dataset, ask)
+            for part in chosen_parts(dataset, ask, archive=True)
             for version in ask.versions or ("",)
         )
         return Fetched(parts)

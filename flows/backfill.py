@@ -28,12 +28,10 @@ def ask_of(request: BackfillForm) -> Ask:
 
 
 @task(name="backfill-dataset", task_run_name="{dataset}", cache_policy=NO_CACHE)
-def backfill_dataset(dataset: str, ask: Ask) -> Outcome:
-    """One batch with the asked scope or vintages; raises FigurekeeperError."""
+def backfill_dataset(dataset: str, ask: Ask) -> list[Outcome]:
+    """One batch with the asked periods, or one for each vintage of the archive; raises FigurekeeperError."""
     with concurrency(provider_limit(dataset), strict=True):
-        return pipeline.refresh(
-            settings.load(), dataset, ask=ask, note=core_note(), actor="backfill", run_id=runtime.flow_run.id
-        )
+        return pipeline.backfill(settings.load(), dataset, ask, note=core_note(), run_id=runtime.flow_run.id)
 
 
 @flow(
@@ -60,11 +58,12 @@ def backfill(request: BackfillForm) -> State[Any]:
 def _run(request: BackfillForm, ask: Ask) -> State[Any]:
     if not request.reason:
         raise UsageError("a backfill needs a reason", next_step="fill in the field Reason and run the form again")
-    current, outcomes = settings.load(), []
+    current, outcomes = settings.load(), list[Outcome]()
     for dataset in request.datasets:
-        outcome = backfill_dataset(dataset, ask)
-        alerts.announce(outcome.incident)
-        report.publish_refresh(dataset, current.profile, [outcome])
-        outcomes.append(outcome)
+        loaded = backfill_dataset(dataset, ask)
+        for outcome in loaded:
+            alerts.announce(outcome.incident)
+        report.publish_refresh(dataset, current.profile, loaded)
+        outcomes += loaded
     pipeline.finish(current)
     return ending(outcomes)

@@ -18,7 +18,7 @@ from warehouse.staging import Staged
 if TYPE_CHECKING:
     from expectations.gate import Judgement
 
-NO_DATA_YET = "no data yet"
+NO_DATA = "no data"
 UNCHANGED = "unchanged"
 
 
@@ -88,9 +88,9 @@ def message_of(
         totals = {name: sum(getattr(part, name) for part in changed) for name in ("revised", "added", "withdrawn")}
         told = ", ".join(f"{count} {name}" for name, count in totals.items() if count) or "no values changed"
         text = f"{decision.value}: {len(changed)} of {len(parts)} parts changed ({told})"
-    empty = [part.part for part in parts if part.change == NO_DATA_YET]
+    empty = [part.part for part in parts if part.change == NO_DATA]
     if empty:
-        text += f"; no data yet for {', '.join(empty)}"
+        text += f"; no data for {', '.join(empty)}"
     if judgement is not None and decision is not Decision.PUBLISHED:
         text += f"; {judgement.summary()}"
     if errors:

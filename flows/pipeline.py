@@ -18,10 +18,10 @@ from connectors.datasets import Dataset
 from connectors.errors import NoData, UnexpectedPayload
 from flows.addresses import Addresses
 from flows.notices import Notice, deliver, pending_notices
-from flows.outcome import NO_DATA_YET, Outcome, PartOutcome, message_of, of_part
+from flows.outcome import NO_DATA, Outcome, PartOutcome, message_of, of_part
 from flows.overview import finish, summary
 from flows.settings import Settings
-from warehouse import incidents, publish, staging
+from warehouse import incidents, lineage, publish, staging
 from warehouse.compare import Equality
 from warehouse.errors import FigurekeeperError, UsageError
 from warehouse.incidents import IncidentChange
@@ -83,15 +83,17 @@ def plan(settings: Settings, dataset_id: str, ask: Ask) -> list[Request]:
 def walk(settings: Settings, dataset_id: str, *, note: Note = print, run_id: str | None = None) -> list[Outcome]:
     """One refresh for each day on which the sandbox's facts of the dataset changed, oldest first, in this process.
 
-    Raises UsageError outside profile sandbox: nobody can ask a real provider what it said on a past day.
+    Days that an earlier walk has asked about are left out, so an interrupted one goes on where it stopped; when none is
+    left, the dataset is asked as of now. Raises UsageError outside profile sandbox: nobody can ask a real provider what
+    it said on a past day.
     """
     if settings.profile != "sandbox":
         raise UsageError(
             "only the sandbox can be walked", next_step="set FIGUREKEEPER_PROFILE=sandbox, or use backfill"
         )
-    from connectors.sandbox import facts
-
-    days = facts.walk_dates(datasets.load(dataset_id).id)
+    days = days_to_walk(settings, dataset_id)
+    if not days:
+        return [refresh(settings, dataset_id, note=note, actor="walk", run_id=run_id)]
     outcomes = []
     with Addresses(settings) as addresses:
         for number, day in enumerate(days, start=1):
@@ -101,6 +103,15 @@ def walk(settings: Settings, dataset_id: str, *, note: Note = print, run_id: str
             note(f"{dataset_id} as of {day} ({number} of {len(days)}): {outcome.message}")
             outcomes.append(outcome)
     return outcomes
+
+
+def days_to_walk(settings: Settings, dataset_id: str) -> list[date]:
+    """The days of the sandbox's facts that no walk has asked about yet, oldest first."""
+    from connectors.sandbox import facts
+
+    days = facts.walk_dates(datasets.load(dataset_id).id)
+    asked = lineage.walked_days(open_warehouse(settings), dataset_id)
+    return [day for day in days if day.isoformat() not in asked]
 
 
 def backfill(
@@ -148,8 +159,11 @@ def refresh(
         address = where.of(dataset.provider, on=on, fault=fault)
         stack.enter_context(warehouse.lease(dataset.id, note=note))
         facts = facts_of(dataset)
-        batch = publish.begin(warehouse, facts, actor, run_id)
-        run = _Run(settings, warehouse, dataset, facts, batch, ask or Ask(), run_id, actor, note)
+        wanted = ask or Ask()
+        batch = publish.begin(
+            warehouse, facts, actor, run_id, complete=wanted == Ask(), current=on is None and fault is None
+        )
+        run = _Run(settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note)
         try:
             return run.carry_out(address, {"on": str(on) if on else None, "fault": fault})
         except Exception as error:
@@ -199,7 +213,7 @@ class _Run:
         self.note(f"{self.dataset.id}: {transport.sent} requests, {transport.retries} of them again")
         read, errors, empty = self._parse(connector, fetched)
         staged, parts = self._stage(read)
-        parts += [PartOutcome(part, NO_DATA_YET) for part in empty]
+        parts += [PartOutcome(part, NO_DATA) for part in empty]
         parts += [PartOutcome(part, f"failed: {error}") for part, error in errors.items()]
         judgement = self._judge(staged) if staged else None
         header["skipped"] = {data.part: data.skipped for data in read if data.skipped}
@@ -237,7 +251,8 @@ class _Run:
     def _parse(
         self, connector: contract.Connector, fetched: Fetched
     ) -> tuple[list[PartData], dict[str, FigurekeeperError], list[str]]:
-        """What could be read, what could not, and parts for which the provider has had no data so far."""
+        """What could be read, what could not, and parts without data: the provider has had none so far, or the archive
+        holds none in that version."""
         read: list[PartData] = []
         errors: dict[str, FigurekeeperError] = {}
         empty: dict[str, FigurekeeperError] = {}
@@ -247,7 +262,7 @@ class _Run:
                     raise answer.error
                 read.append(connector.parse(self.dataset, answer))
             except NoData as error:
-                if self._ever_held(answer.part):
+                if self._ever_held(answer.part) and not self.ask.versions:
                     errors[answer.part] = error
                 else:
                     empty[answer.part] = error
@@ -255,8 +270,10 @@ class _Run:
                 errors[answer.part] = error
             except Exception as error:
                 errors[answer.part] = _unreadable(self.dataset, answer, error)
-        if not read:
-            raise next(iter((errors or empty).values()))
+        if errors and not read:
+            raise next(iter(errors.values()))
+        if not read and not self.ask.versions:
+            raise next(iter(empty.values()))
         return read, errors, list(empty)
 
     def _ever_held(self, part: str) -> bool:
@@ -325,6 +342,8 @@ class _Run:
             title = f"{name}: {len(errors)} of {len(self.dataset.parts)} parts could not be read"
             text = "; ".join(f"{part}: {error}" for part, error in errors.items())
             return incidents.open_or_count(store, name, "failure", Severity.WARNING, title, text, self.batch)
+        if self.ask != Ask():
+            return None
         return incidents.close_open(store, name, self.batch, f"The refresh of batch {self.batch} was good: {message}.")
 
 

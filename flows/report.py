@@ -25,14 +25,14 @@ def slug(name: str) -> str:
 
 
 def headline(outcomes: Sequence[Outcome]) -> str:
-    """One line for the state's message: what became of the batch, or of all batches of a walk."""
+    """One line for the state's message: what became of the batch, or of all batches of a walk or backfill."""
     if len(outcomes) == 1:
         return outcomes[0].message
     counts: dict[str, int] = {}
     for outcome in outcomes:
         counts[outcome.decision.value] = counts.get(outcome.decision.value, 0) + 1
     told = ", ".join(f"{n} {decision}" for decision, n in counts.items())
-    return f"{len(outcomes)} dates of the facts: {told}; {sum(o.vintages for o in outcomes)} vintages"
+    return f"{len(outcomes)} batches: {told}; {sum(o.vintages for o in outcomes)} vintages"
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -277,9 +277,10 @@ def run_once(settings: Settings) -> int:
 
     with Service(settings, queues=QUEUES_OF_THE_MAIN_JOB, note=note) as service:
         before = held_vintages(settings)
-        new = [name for name, held in before.items() if not held]
+        sandbox = settings.profile == "sandbox"
+        new = [name for name in before if sandbox and pipeline.days_to_walk(settings, name)]
         ends: list[str] = []
-        if new and settings.profile == "sandbox":
+        if new:
             note(f"walking the dates of the facts: {', '.join(new)}")
             ends += service.run_all(new, walk=True).values()
         note("asking every provider as of now")
@@ -356,8 +357,8 @@ def up(settings: Settings) -> int:
 def _fill_if_empty(settings: Settings) -> None:
     from flows import server
 
-    for name, held in held_vintages(settings).items():
-        if not held:
+    for name in held_vintages(settings):
+        if pipeline.days_to_walk(settings, name):
             server.start_run(f"{FLOW}/{name}", {"request": {"dataset": name, "walk": True}})
 
 

@@ -68,6 +68,10 @@ batches = Table(
     _text("actor"),
     _text("run_id", null=True),
     _text("dataset_file_sha256", null=True),
+    Column("complete", Boolean, nullable=False),  # asked for all parts and periods, not for an archive
+    Column(
+        "current", Boolean, nullable=False
+    ),  # complete, and asked as of now: the only kind that makes a dataset fresh
     Column("edition", Integer, nullable=True),
     _text("message"),
     Column("header", JSON, nullable=False),  # requests, retries, skips, parts: what the journal tells of it

@@ -163,7 +163,8 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
     """What is held of each dataset, and how fresh it is.
 
     Rows: dataset, title, title_zh, series, observations (of the newest vintages), vintages, revisions (cells revised between
-    neighbours), decision (of the last batch), message, last_refresh (last good one), stale, licence, citation.
+    neighbours), decision (of the last batch), message, last_refresh (the last good one that
+    asked for everything as of now), stale, licence, citation.
     """
     moment = now or clock.now()
     rows: list[Row] = []
@@ -182,7 +183,9 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
                 .one_or_none()
             )
             good = connection.execute(
-                select(func.max(columns.finished_at)).where(columns.dataset == name, columns.decision.in_(GOOD))
+                select(func.max(columns.finished_at)).where(
+                    columns.dataset == name, columns.decision.in_(GOOD), columns.current
+                )
             ).scalar_one_or_none()
             limit = timedelta(days=int(about["calendar"]["stale_after_days"]))
             rows.append(
@@ -203,6 +206,19 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
                 }
             )
     return rows
+
+
+def walked_days(warehouse: Warehouse, dataset: str) -> set[str]:
+    """The days (ISO) as of which the sandbox was asked for a dataset and an answer was judged."""
+    columns = ledger.batches.c
+    query = select(columns.header).where(
+        columns.dataset == dataset,
+        columns.complete,
+        columns.decision.is_not(None),
+        columns.decision.not_in((Decision.FAILED.value, Decision.ABANDONED.value)),
+    )
+    with warehouse.engine.connect() as connection:
+        return {header["on"] for header in connection.execute(query).scalars() if header.get("on")}
 
 
 def open_incidents(warehouse: Warehouse) -> list[Row]:

@@ -41,8 +41,19 @@ class Closing:
     run_id: str | None = None
 
 
-def begin(warehouse: Warehouse, facts: DatasetFacts, actor: str, run_id: str | None) -> str:
-    """Open a batch; the caller holds the dataset's lease. What dead predecessors left is completed or removed first."""
+def begin(
+    warehouse: Warehouse,
+    facts: DatasetFacts,
+    actor: str,
+    run_id: str | None,
+    *,
+    complete: bool = True,
+    current: bool = True,
+) -> str:
+    """Open a batch; the caller holds the dataset's lease. What dead predecessors left is completed or removed first.
+
+    `complete`: everything of the dataset is asked for; `current`: that, and as of now.
+    """
     with warehouse.publish_lock():
         recover(warehouse)
         _abandon_dead(warehouse, facts.id)
@@ -56,6 +67,8 @@ def begin(warehouse: Warehouse, facts: DatasetFacts, actor: str, run_id: str | N
         "actor": actor,
         "run_id": run_id,
         "dataset_file_sha256": facts.file_sha256,
+        "complete": complete,
+        "current": complete and current,
         "message": "",
         "header": {},
     }
@@ -299,10 +312,8 @@ def _record(
 def _batch_body(connection: Connection, batch: RowMapping, header: Mapping[str, Any]) -> dict[str, Any]:
     """All that replay needs to know of a batch beyond the payload bytes."""
     key = batch["batch_id"]
-    body: dict[str, Any] = {
-        name: batch[name] for name in ("started_at", "fetched_at", "actor", "run_id", "dataset_file_sha256", "message")
-    }
-    body["header"] = dict(header)
+    told = ("started_at", "fetched_at", "actor", "run_id", "dataset_file_sha256", "complete", "current", "message")
+    body: dict[str, Any] = {**{name: batch[name] for name in told}, "header": dict(header)}
     failed = select(ledger.check_results).where(ledger.check_results.c.success.is_(False))
     for name, query in (
         ("vintages", select(ledger.vintages).where(ledger.vintages.c.batch_id == key)),

@@ -104,7 +104,7 @@ def values(
             if first:
                 chosen = {row["vintage_id"]: _Chosen(row, None, False, False) for row in visible}
             else:
-                one = _choose(connection, dataset, visible, known)
+                one = _choose(connection, dataset, part, visible, known)
                 chosen = {one.vintage["vintage_id"]: one} if one is not None else {}
             cells = _cells(warehouse, [item.vintage for item in chosen.values()], group, start, end)
             if first:
@@ -257,7 +257,7 @@ def _by_part(asked: Sequence[Asked]) -> dict[tuple[str, str], list[Asked]]:
 
 
 def _choose(
-    connection: Connection, dataset: str, visible: Sequence[RowMapping], known: datetime | None
+    connection: Connection, dataset: str, part: str, visible: Sequence[RowMapping], known: datetime | None
 ) -> _Chosen | None:
     """The newest vintage known at an instant (None: at all), and how sure one can be of that."""
     if not visible:
@@ -271,7 +271,7 @@ def _choose(
         return None
     next_known = after["known_from"] if after is not None else None
     ambiguous = any(_inside_stamp(row, known) for row in (before[-1], after) if row is not None)
-    return _Chosen(before[-1], next_known, _gap(connection, dataset, limit, next_known), ambiguous)
+    return _Chosen(before[-1], next_known, _gap(connection, dataset, part, limit, next_known), ambiguous)
 
 
 def _inside_stamp(vintage: RowMapping, known: datetime) -> bool:
@@ -279,17 +279,19 @@ def _inside_stamp(vintage: RowMapping, known: datetime) -> bool:
     return end - _IMPRECISION[Precision(vintage["precision"])] < known < end
 
 
-def _gap(connection: Connection, dataset: str, limit: str, next_known: str | None) -> bool:
-    """True when no reading confirmed the vintage between the date asked and the next vintage."""
+def _gap(connection: Connection, dataset: str, part: str, limit: str, next_known: str | None) -> bool:
+    """True when no complete reading of the part confirmed the vintage between the date asked and the next vintage."""
     columns = ledger.batches.c
-    query = select(columns.batch_id).where(
+    query = select(columns.header).where(
         columns.dataset == dataset,
+        columns.complete,
         columns.decision.in_(("unchanged", "published", "published with warnings")),
         columns.fetched_at >= limit,
     )
     if next_known is not None:
         query = query.where(columns.fetched_at < next_known)
-    return connection.execute(query.limit(1)).first() is None
+    headers = connection.execute(query.order_by(columns.fetched_at)).scalars()
+    return all(header.get("parts", {}).get(part) != "unchanged" for header in headers)
 
 
 def _cells(

@@ -171,6 +171,7 @@ def test_two_refreshes_at_once_of_different_datasets_both_publish_and_of_one_dat
         (("values", SHARE), 2, "there is no warehouse"),
         (("plan", PATENTS, "--vintages", "2021"), 2, "202109:202112"),
         (("plan", PATENTS, "--from", "20"), 2, "is not a period"),
+        (("plan", PATENTS, "--vintages", "202109"), 2, "no archive of old vintages"),
     ],
 )
 def test_wrong_use_is_a_clear_line_and_status_2(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:

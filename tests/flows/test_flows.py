@@ -124,7 +124,7 @@ def test_a_provider_failure_ends_failed_with_the_next_step(
 def test_a_walk_is_one_run_of_many_batches(monkeypatch: pytest.MonkeyPatch, finished: list[Settings]) -> None:
     playing(monkeypatch, "walk", [outcome(Decision.PUBLISHED), outcome(Decision.UNCHANGED, vintages=0)])
     state = refresh.refresh_dataset(RefreshForm(dataset="oecd.sbrd", walk=True), return_state=True)
-    assert state.message == "2 dates of the facts: 1 published, 1 unchanged; 1 vintages"
+    assert state.message == "2 batches: 1 published, 1 unchanged; 1 vintages"
     assert len(finished) == 1
 
 
@@ -170,17 +170,16 @@ def test_a_plan_asks_nothing_and_shows_its_cost(monkeypatch: pytest.MonkeyPatch,
 def test_a_backfill_runs_every_dataset_and_needs_a_reason(
     monkeypatch: pytest.MonkeyPatch, announced: list[IncidentChange], finished: list[Settings]
 ) -> None:
-    asked = playing(monkeypatch, "refresh", outcome(Decision.PUBLISHED))
-    form = {"datasets": ["worldbank.wdi", "oecd.sbrd"], "mode": "run", "vintage_from": "202109"}
+    asked = playing(monkeypatch, "backfill", [outcome(Decision.PUBLISHED)])
+    form = {"datasets": ["worldbank.wdi", "oecd.sbrd"], "mode": "run", "period_from": "2010"}
     refused = backfill.backfill(BackfillForm.model_validate(form), return_state=True)
     assert refused.message is not None
     assert "needs a reason" in refused.message
     assert asked == []
     state = backfill.backfill(BackfillForm.model_validate({**form, "reason": "a new paper"}), return_state=True)
     assert state.type.value == "COMPLETED"
-    assert [call["arguments"] for call in asked] == [("worldbank.wdi",), ("oecd.sbrd",)]
-    assert asked[0]["ask"].versions == ("202109",)
-    assert asked[0]["actor"] == "backfill"
+    assert [call["arguments"][0] for call in asked] == ["worldbank.wdi", "oecd.sbrd"]
+    assert asked[0]["arguments"][1].scope.start == "2010"
 
 
 def test_a_run_without_its_limit_fails_rather_than_go_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def test_keys_are_lower_case_with_dashes() -> None:
 
 def test_headline_of_one_batch_is_its_message_and_of_a_walk_counts_decisions() -> None:
     assert report.headline([PUBLISHED]) == "published: 3 revised"
-    assert report.headline([PUBLISHED, PUBLISHED, HELD]).startswith("3 dates of the facts: 2 published, 1 quarantined")
+    assert report.headline([PUBLISHED, PUBLISHED, HELD]).startswith("3 batches: 2 published, 1 quarantined")
 
 
 def test_summary_of_a_quarantine_names_rule_observation_and_next_step() -> None:

@@ -109,7 +109,9 @@ def load(
         payloads = [(data.part, payload) for data in parts for payload in data.payloads]
         for _, payload in payloads:
             warehouse.payloads.store(payload.content)
-        publish.record_stage(warehouse, batch, staged, payloads, (), {})
+        kept = {item.evidence.data.part for item in staged}
+        header = {"parts": {data.part: "changed" if data.part in kept else "unchanged" for data in parts}}
+        publish.record_stage(warehouse, batch, staged, payloads, (), header)
         ending = decision if staged else Decision.UNCHANGED
         return batch, publish.close(warehouse, batch, Closing(ending, "test", "by a test"))
 
