@@ -57,7 +57,7 @@ def by_hand(content: bytes) -> Cells:
             told = dict(re.findall(r'(\w+)="([^"]*)"', observation))
             if told["TIME_PERIOD"] == "2999":
                 continue
-            names = ("OBS_STATUS", "OBS_STATUS_2", "OBS_STATUS_3")
+            names = [f"{kind}OBS_STATUS{number}" for kind in ("", "AUX_") for number in ("", "_2", "_3")]
             flags = ";".join(told[name] for name in names if told.get(name) not in (None, "", "A"))
             if told.get("OBS_VALUE"):
                 cells[key, told["TIME_PERIOD"]] = told["OBS_VALUE"], flags
