@@ -64,7 +64,8 @@ with cells as (
     from old o full outer join new n on o.series_key = n.series_key and o.period = n.period
 ), judged as (
     select *, (ov is null and nv is null) or
-           (ov is not null and nv is not null and (ov = nv or abs(nv - ov) <= {equality.sql()})) as same
+           (ov is not null and nv is not null and (ov = nv or abs(nv - ov) <= {equality.sql()})) as same,
+           ov is null and nv is null and coalesce(ot, '') <> coalesce(nt, '') as other_absence
     from cells
 )
 select *, case when ov is null or nv is null or ov = nv then null
@@ -81,9 +82,9 @@ select j.series_key, j.period, ov as old_value, nv as new_value, ot as old_text,
                 case when b.series_key is not null then 'reinstatement'
                      when k.series_key is null then 'coverage' else 'first value' end
             when not same then 'revision'
-            when flags(os) <> flags(ns) then 'status change'
+            when flags(os) <> flags(ns) or other_absence then 'status change'
             else 'revision' end as kind,
-       case when same and flags(os) = flags(ns) then 'noise'
+       case when same and flags(os) = flags(ns) and not other_absence then 'noise'
             when not same and ov is not null and nv is not null and s.decimals is not null
                  and abs(nv - ov) < 0.5 * pow(10, -s.decimals) then 'below display'
             else 'visible' end as weight,
@@ -92,7 +93,7 @@ from joined j
 left join (select distinct series_key from old where value is not null) k on k.series_key = j.series_key
 left join before b on b.series_key = j.series_key and b.period = j.period
 left join new_series s on s.series_key = j.series_key
-where not same or (ov <> nv) or flags(os) <> flags(ns)
+where not same or (ov <> nv) or flags(os) <> flags(ns) or other_absence
 order by j.series_key, j.period
 """
 
@@ -103,8 +104,12 @@ select series_key,
        count(*) filter (ov is not null and nv is not null and not same) as revised_n,
        count(*) filter (ov is null and nv is not null) as added_n,
        count(*) filter (ov is not null and nv is null) as withdrawn_n,
-       count(*) filter (same and flags(os) <> flags(ns)) as status_changed_n,
+       count(*) filter (same and (flags(os) <> flags(ns) or other_absence)) as status_changed_n,
        count(*) filter ((ov = 0 and nv is null) or (ov is null and nv = 0 and os is not null)) as zero_flips_n,
+       count(*) filter (ov <> 0 and nv = 0) as zeroed_n,
+       case when count(*) filter (ov = 0) = 0 and count(ov) > 0
+            then count(*) filter (ov is null and nv = 0) else 0 end as added_zero_n,
+       max(abs(log10(nv / newest))) filter (ov is null and nv / newest > 0) as added_jump,
        max(rel_change) filter (not same and isfinite(rel_change)) as max_rel_change,
        median(rel_change) filter (not same and isfinite(rel_change)) as median_rel_change,
        min(nv / ov) filter (ov <> 0 and nv <> 0) as ratio_min,
@@ -112,7 +117,9 @@ select series_key,
        max(nv / ov) filter (ov <> 0 and nv <> 0) as ratio_max,
        max(period) filter (ov is not null) as old_last_period,
        max(period) filter (nv is not null) as new_last_period
-from joined group by series_key order by series_key
+from (
+    select *, arg_max(ov, period) filter (ov is not null) over (partition by series_key) as newest from joined
+) group by series_key order by series_key
 """
 
 

@@ -70,6 +70,9 @@ EVIDENCE = pa.schema(
         pa.field("withdrawn_n", pa.int64(), nullable=False),
         pa.field("status_changed_n", pa.int64(), nullable=False),
         pa.field("zero_flips_n", pa.int64(), nullable=False),  # zero became missing, or missing zero
+        pa.field("zeroed_n", pa.int64(), nullable=False),  # a non-zero value became zero
+        pa.field("added_zero_n", pa.int64(), nullable=False),  # a new value is zero in a series that had no zero
+        pa.field("added_jump", pa.float64()),  # largest |log10(new value / newest old value)| among new values
         pa.field("max_rel_change", pa.float64()),
         pa.field("median_rel_change", pa.float64()),
         pa.field("ratio_min", pa.float64()),

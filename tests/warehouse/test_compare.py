@@ -86,7 +86,18 @@ def test_evidence_counts_every_series_of_either_side() -> None:
     assert (china["revised_n"], china["common_n"], china["ratio_min"], china["ratio_max"]) == (2, 2, 1000.0, 1000.0)
     assert (china["max_rel_change"], china["old_last_period"], china["new_last_period"]) == (999.0, "2018", "2018")
     assert (japan["withdrawn_n"], japan["zero_flips_n"], japan["new_n"]) == (1, 1, 0)
+    assert (china["zeroed_n"], china["added_zero_n"], japan["zeroed_n"]) == (0, 0, 0)
     assert (korea["added_n"], korea["old_n"], korea["new_last_period"]) == (1, 0, "2019")
+
+
+def test_values_that_became_zero_and_new_values_of_another_size_are_counted() -> None:
+    [china] = compared({A: 2.0, B: 4.0}, {A: 2.0, B: 0.0, ("CHN.X", "2019"): 0.0, ("CHN.X", "2020"): 400.0}).evidence.to_pylist()
+    assert (china["zeroed_n"], china["added_zero_n"], round(china["added_jump"], 6)) == (1, 1, 2.0)
+
+
+def test_kinds_of_absence_are_told_apart() -> None:
+    assert kinds(compared({A: (None, "", "")}, {A: (None, "", "NaN")})) == [("status change", "visible")]
+    assert kinds(compared({}, {A: (None, "", None)})) == []
 
 
 def test_a_rollback_shows_in_the_counts_of_equal_cells() -> None:
