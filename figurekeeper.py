@@ -13,6 +13,7 @@ FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from flows import settings as _settings
@@ -24,7 +25,7 @@ from warehouse.store import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FigurekeeperError", "UsageError", "lineage", "revisions", "sql", "values", "vintages"]
+__all__ = ["FigurekeeperError", "UsageError", "lineage", "revisions", "series", "sql", "values", "vintages"]
 
 
 def _open() -> Warehouse:
@@ -38,32 +39,52 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _text(when: str | int | date | None) -> str | None:
+    """2017 and date(2021, 12, 31) as well as "2017" and "2021-12-31"."""
+    return when.isoformat() if isinstance(when, date) else None if when is None else str(when)
+
+
 def values(
     series: str | Sequence[str],
     *,
-    as_of: str | None = None,
+    as_of: str | int | date | None = None,
     first: bool = False,
     edition: int | None = None,
-    period: str | None = None,
+    period: str | int | None = None,
 ) -> pd.DataFrame:
-    """Values of one or several series; columns and errors as in warehouse.questions.values."""
+    """Values of one or several series: the latest, as known at the end of a day (UTC), or as first held.
+
+    Columns: series, period, value, unit, multiplier (power of ten), value_text (as published), status, known_from (UTC),
+    precision, basis, vintage, edition, next_known_from, gap (nobody looked before the next vintage), ambiguous (the day asked
+    lies inside an imprecise stamp). Raises UsageError.
+    """
     names = [series] if isinstance(series, str) else list(series)
-    return _frame(_questions.values(_open(), names, as_of=as_of, first=first, edition=edition, period=period))
+    found = _questions.values(_open(), names, as_of=_text(as_of), first=first, edition=edition, period=_text(period))
+    return _frame(found)
 
 
-def vintages(series: str, *, period: str | None = None, edition: int | None = None) -> pd.DataFrame:
-    """Every vintage of a series; columns as in warehouse.questions.vintages."""
-    return _frame(_questions.vintages(_open(), series, period=period, edition=edition))
+def vintages(series: str, *, period: str | int | None = None, edition: int | None = None) -> pd.DataFrame:
+    """Every vintage of a series, with the values of a period in each; columns as in warehouse.questions.vintages."""
+    return _frame(_questions.vintages(_open(), series, period=_text(period), edition=edition))
 
 
-def revisions(dataset: str | None = None, *, since: str | None = None, edition: int | None = None) -> pd.DataFrame:
-    """Changes between neighbouring vintages; columns as in warehouse.questions.revisions."""
-    return _frame(_questions.revisions(_open(), dataset, since=since, edition=edition))
+def series(dataset: str | None = None) -> pd.DataFrame:
+    """Every series held: series, part, label, entity, unit, multiplier, first, last, observations."""
+    return _frame(_questions.series(_open(), dataset))
 
 
-def lineage(series: str, period: str, *, as_of: str | None = None, edition: int | None = None) -> dict[str, Any]:
+def revisions(
+    of: str | None = None, *, since: str | int | date | None = None, edition: int | None = None
+) -> pd.DataFrame:
+    """Changes between neighbouring vintages of a dataset or series; columns as in warehouse.questions.revisions."""
+    return _frame(_questions.revisions(_open(), of, since=_text(since), edition=edition))
+
+
+def lineage(
+    series: str, period: str | int, *, as_of: str | int | date | None = None, edition: int | None = None
+) -> dict[str, Any]:
     """Everything behind one number; keys as in warehouse.lineage.lineage."""
-    return _lineage.lineage(_open(), series, period, as_of=as_of, edition=edition)
+    return _lineage.lineage(_open(), series, str(period), as_of=_text(as_of), edition=edition)
 
 
 def sql(query: str) -> pd.DataFrame:

@@ -13,8 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
-from flows import pipeline, settings
-from warehouse.errors import FigurekeeperError
+from flows import notices, settings
 
 if TYPE_CHECKING:
     from prefect.events import Event
@@ -46,13 +45,8 @@ def deliver_notice(incident: str = "all pending") -> State[Any]:
     channel that refuses ends the run Failed; its notice stays owed and the others go out.
     """
     current = settings.load()
-    told, refused = [], []
-    for notice in pipeline.pending_notices(current):
-        try:
-            if pipeline.deliver(current, notice):
-                told.append(f"{notice.title} ({notice.channel})")
-        except FigurekeeperError as error:
-            refused.append(str(error))
+    told, refused = notices.deliver_pending(current)
     if refused:
-        return Failed(message="; ".join(refused))
-    return Completed(message=f"{len(told)} notices delivered: {'; '.join(told) or 'nothing was owed'}")
+        return Failed(message="; ".join(str(error) for error in refused))
+    names = "; ".join(f"{notice.title} ({notice.channel})" for notice in told)
+    return Completed(message=f"notices delivered: {names or 'none, nothing was owed'}")

@@ -28,10 +28,12 @@ def ask_of(request: BackfillForm) -> Ask:
 
 
 @task(name="backfill-dataset", task_run_name="{dataset}", cache_policy=NO_CACHE)
-def backfill_dataset(dataset: str, ask: Ask) -> list[Outcome]:
+def backfill_dataset(dataset: str, ask: Ask, reason: str) -> list[Outcome]:
     """One batch with the asked periods, or one for each vintage of the archive; raises FigurekeeperError."""
     with concurrency(provider_limit(dataset), strict=True):
-        return pipeline.backfill(settings.load(), dataset, ask, note=core_note(), run_id=runtime.flow_run.id)
+        return pipeline.backfill(
+            settings.load(), dataset, ask, reason=reason, note=core_note(), run_id=runtime.flow_run.id
+        )
 
 
 @flow(
@@ -60,7 +62,7 @@ def _run(request: BackfillForm, ask: Ask) -> State[Any]:
         raise UsageError("a backfill needs a reason", next_step="fill in the field Reason and run the form again")
     current, outcomes = settings.load(), list[Outcome]()
     for dataset in request.datasets:
-        loaded = backfill_dataset(dataset, ask)
+        loaded = backfill_dataset(dataset, ask, request.reason)
         for outcome in loaded:
             alerts.announce(outcome.incident)
         report.publish_refresh(dataset, current.profile, loaded)

@@ -14,7 +14,7 @@ import typer
 
 from flows import output
 from flows.output import Format
-from warehouse.errors import FigurekeeperError, UsageError
+from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
 if TYPE_CHECKING:
     from flows.pipeline import Outcome
@@ -46,7 +46,7 @@ def main() -> None:
         sys.exit(app(standalone_mode=False))
     except typer.Abort:
         sys.exit(1)
-    except UsageError as error:
+    except (UsageError, UnknownBatch) as error:
         print(f"figurekeeper: {error}", file=sys.stderr)
         sys.exit(2)
     except FigurekeeperError as error:
@@ -92,28 +92,30 @@ def refresh(
 ) -> None:
     """One refresh without Prefect, for a shell or cron."""
     from connectors import datasets as files
-    from flows import notices, pipeline
+    from flows import pipeline
 
     settings, day = _settings(), _day(on)
     for dataset in datasets:
         files.load(dataset)
     quarantined = failed = False
-    for dataset in datasets:
-        try:
-            outcome = pipeline.refresh(settings, dataset, fault=fault, on=day, actor="shell", note=_progress)
-        except UsageError:
-            raise
-        except FigurekeeperError as error:
-            failed = True
-            print(f"figurekeeper: {error}", file=sys.stderr)
-        else:
-            quarantined = quarantined or outcome.decision.value == "quarantined"
-            _tell(outcome)
-    pipeline.finish(settings)
-    for notice in notices.deliver_pending(settings):
-        print(f"notice {notice.transition}: {notice.title} → {settings.root / 'inbox'}", file=sys.stderr)
+    try:
+        for dataset in datasets:
+            try:
+                outcome = pipeline.refresh(settings, dataset, fault=fault, on=day, actor="shell", note=_progress)
+            except UsageError:
+                raise
+            except FigurekeeperError as error:
+                failed = True
+                print(f"figurekeeper: {error}", file=sys.stderr)
+            else:
+                quarantined = quarantined or outcome.decision.value == "quarantined"
+                failed = failed or bool(outcome.unread)
+                _tell(outcome)
+        pipeline.finish(settings)
+    finally:
+        _deliver(settings)
     if failed or quarantined:
-        raise typer.Exit(1 if failed else 3)
+        raise typer.Exit(3 if quarantined else 1)
 
 
 @app.command()
@@ -129,7 +131,9 @@ def values(
     from warehouse import questions
 
     found = questions.values(_warehouse(), series, as_of=as_of, first=first, edition=edition, period=period)
-    output.rows(found, form, leave_out=("value_text", "next_known_from"), empty="nothing is held for that question")
+    output.rows(
+        found, form, leave_out=("value_text", "next_known_from", "edition"), empty="nothing is held for that question"
+    )
 
 
 @app.command()
@@ -138,21 +142,27 @@ def vintages(series: Series, period: Period = None, edition: Edition = None, for
     from warehouse import questions
 
     found = questions.vintages(_warehouse(), series, period=period, edition=edition)
-    output.rows(found, form, leave_out=("series", "value_text"))
+    output.rows(found, form, leave_out=("series", "value_text", "edition", "stamp"))
 
 
 @app.command()
 def revisions(
-    dataset: Annotated[str | None, typer.Argument(help="a dataset id; all when left out")] = None,
+    of: Annotated[str | None, typer.Argument(metavar="[DATASET|SERIES]", help="all when left out")] = None,
     since: Annotated[str | None, typer.Option(metavar="DATE", help="changes known from that day on")] = None,
     edition: Edition = None,
+    limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 50,
     form: Form = Format.TABLE,
 ) -> None:
-    """What changed between neighbouring vintages; noise is left out."""
+    """What changed between neighbouring vintages, newest first; noise is left out."""
+    from itertools import islice
+
     from warehouse import questions
 
-    found = questions.revisions(_warehouse(), dataset, since=since, edition=edition)
-    output.rows(found, form, leave_out=("vintage", "before"), empty="no revisions")
+    found = islice(questions.iter_revisions(_warehouse(), of, since=since, edition=edition), limit + 1)
+    rows = list(found)
+    output.rows(rows[:limit], form, leave_out=("vintage", "before", "old_status", "new_status"), empty="no revisions")
+    if len(rows) > limit:
+        print(f"and older ones: raise --limit above {limit}", file=sys.stderr)
 
 
 @app.command()
@@ -195,7 +205,15 @@ def batches(
     """Refreshes and what became of them, newest first."""
     from warehouse import lineage as ask
 
-    output.rows(ask.batches(_warehouse(), dataset, limit=limit), form, leave_out=("actor", "failed"))
+    output.rows(ask.batches(_warehouse(), dataset, limit=limit), form, leave_out=("actor", "failed", "edition"))
+
+
+@app.command()
+def batch(batch: Batch, form: Form = Format.TABLE) -> None:
+    """One refresh: its decision, the checks that failed with their worst rows, what it asked."""
+    from warehouse import lineage as ask
+
+    output.tree(ask.batch(_warehouse(), batch), form)
 
 
 @app.command()
@@ -252,18 +270,28 @@ def doctor() -> None:
     from flows import planning
 
     findings = planning.doctor(_settings())
-    output.rows(findings, Format.TABLE)
+    output.rows(findings, Format.TABLE, leave_out=("ok",))
     if any(finding["ok"] is False for finding in findings):
         raise typer.Exit(1)
 
 
 def _decide(batch: str, action: Any, reason: str, by: str) -> None:
-    from flows import notices, pipeline
+    from flows import pipeline
 
     settings = _settings()
     _tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
     pipeline.finish(settings)
-    notices.deliver_pending(settings)
+    _deliver(settings)
+
+
+def _deliver(settings: Settings) -> None:
+    from flows import notices
+
+    told, refused = notices.deliver_pending(settings)
+    for notice in told:
+        print(f"notice {notice.transition}: {notice.title} → {notice.channel}", file=sys.stderr)
+    for error in refused:
+        print(f"figurekeeper: {error}", file=sys.stderr)
 
 
 def _day(text: str | None) -> date | None:

@@ -74,9 +74,17 @@ def deliver(settings: Settings, notice: Notice) -> bool:
     return True
 
 
-def deliver_pending(settings: Settings) -> list[Notice]:
-    """Deliver all that is owed; returns what went out."""
-    return [notice for notice in pending_notices(settings) if deliver(settings, notice)]
+def deliver_pending(settings: Settings) -> tuple[list[Notice], list[NotDelivered]]:
+    """Deliver all that is owed: what went out, and what was refused. One channel's refusal does not hold up another's."""
+    told: list[Notice] = []
+    refused: list[NotDelivered] = []
+    for notice in pending_notices(settings):
+        try:
+            if deliver(settings, notice):
+                told.append(notice)
+        except NotDelivered as error:
+            refused.append(error)
+    return told, refused
 
 
 def _notice(settings: Settings, row: Any, transition: Transition, channel: str) -> Notice:
@@ -89,7 +97,7 @@ def _notice(settings: Settings, row: Any, transition: Transition, channel: str) 
         kind=row["kind"],
         severity=row["severity"],
         title=row["title"] if opened else f"{row['dataset']}: closed, {row['kind']} is over",
-        text=row["text"] if opened else f"Closed by batch {row['closed_by']}. It was: {row['title']}.",
+        text=row["text"] if opened else f"How it ended: {row['closing']}. It was: {row['title']}.",
         at=row["opened_at"] if opened else row["closed_at"],
         profile=settings.profile,
     )

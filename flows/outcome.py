@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from warehouse.errors import FigurekeeperError
 from warehouse.incidents import IncidentChange
 from warehouse.schema import CheckResult, Decision, PartData
-from warehouse.staging import Staged
+from warehouse.staging import Confirmed, Staged
 
 if TYPE_CHECKING:
     from expectations.gate import Judgement
 
 NO_DATA = "no data"
 UNCHANGED = "unchanged"
+FAILED = "failed: "
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,16 @@ class Outcome:
     parts: tuple[PartOutcome, ...] = ()
     incident: IncidentChange | None = None
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Parts that could not be read."""
+        return tuple(part.part for part in self.parts if part.change.startswith(FAILED))
 
-def of_part(data: PartData, item: Staged | None) -> PartOutcome:
-    """The outcome of a part that was read: `item` is what was staged of it, None when it is unchanged."""
+
+def of_part(data: PartData, item: Staged | Confirmed) -> PartOutcome:
+    """The outcome of a part that was read: `item` is what was staged of it, or the vintage it confirmed."""
     shas = tuple(payload.sha256 for payload in data.payloads)
-    if item is None:
+    if isinstance(item, Confirmed):
         return PartOutcome(data.part, UNCHANGED, sha256s=shas)
     counts = {name: int(item.row[name]) for name in ("revised", "added", "withdrawn")}
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)

@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+#: Columns whose texts may run over several lines.
+_PROSE = {"message", "label", "unit", "failed", "finding", "parameters", "request", "text", "title"}
+
 
 class Format(StrEnum):
     """How rows are printed."""
@@ -68,25 +71,33 @@ def _indented(value: Any, indent: str) -> None:
 
 
 def _table(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """A table for people: columns that say nothing are left out, only prose is folded, the rest is never broken."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in names:
+    shown = [name for name in names if any(_short(row[name]) for row in found)]
+    for name in shown:
         number = any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in found)
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
+        table.add_column(name, justify="right" if number else "left", no_wrap=name not in _PROSE, overflow="fold")
     for row in found:
-        table.add_row(*(_short(row[name]) for name in names))
+        table.add_row(*(Text(_short(row[name])) for name in shown))
     console = Console()
-    console.print(table) if console.is_terminal else Console(width=220).print(table)
+    needed = console.measure(table).minimum
+    wide = console if console.is_terminal and console.width >= needed else Console(width=max(needed, 160))
+    wide.print(table)
 
 
 def _short(value: Any) -> str:
-    """A value for people: instants without microseconds, no None, numbers as they are."""
+    """A value for people: days instead of instants, a million-fold as 10^6 stays a number, no None."""
     if value is None or value == [] or value == {}:
         return ""
     if isinstance(value, bool):
         return "yes" if value else ""
+    if isinstance(value, float):
+        return f"{value:.10g}"
     text = str(value)
-    return text[:19] + "Z" if len(text) == 27 and text.endswith("Z") and text[10] == "T" else text
+    is_instant = len(text) == 27 and text.endswith("Z") and text[10] == "T"
+    return f"{text[:10]} {text[11:16]}Z" if is_instant else text

@@ -38,7 +38,7 @@ def _page(warehouse: Warehouse) -> pages.PageData:
         edition=edition or None,
         generated_at=clock.now(),
         datasets=lineage.datasets(warehouse),
-        batches=lineage.batches(warehouse, limit=15),
+        batches=[row for row in lineage.batches(warehouse, limit=300) if row["decision"] != "unchanged"][:15],
         incidents=lineage.open_incidents(warehouse),
         chart=_chart(warehouse),
     )

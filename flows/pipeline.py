@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors import contract, datasets
-from connectors.contract import Ask, Fetched, PartFetch, Request
+from connectors.contract import Ask, Fetched, Request
 from connectors.datasets import Dataset
-from connectors.errors import NoData, UnexpectedPayload
+from connectors.errors import NoData
+from flows import batch_record
 from flows.addresses import Addresses
-from flows.notices import Notice, deliver, pending_notices
-from flows.outcome import NO_DATA, Outcome, PartOutcome, message_of, of_part
+from flows.outcome import FAILED, NO_DATA, Outcome, PartOutcome, message_of, of_part
 from flows.overview import finish, summary
 from flows.settings import Settings
 from warehouse import incidents, lineage, publish, staging
@@ -27,7 +27,7 @@ from warehouse.errors import FigurekeeperError, UsageError
 from warehouse.incidents import IncidentChange
 from warehouse.publish import Closing
 from warehouse.schema import Decision, PartData, Payload, Severity
-from warehouse.staging import Staged
+from warehouse.staging import Confirmed, Staged
 from warehouse.store import DatasetFacts, Warehouse
 
 if TYPE_CHECKING:
@@ -36,14 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IncidentChange",
-    "Notice",
     "Outcome",
     "PartOutcome",
     "backfill",
     "decide",
-    "deliver",
     "finish",
-    "pending_notices",
     "plan",
     "refresh",
     "summary",
@@ -115,18 +112,25 @@ def days_to_walk(settings: Settings, dataset_id: str) -> list[date]:
 
 
 def backfill(
-    settings: Settings, dataset_id: str, ask: Ask, *, note: Note = print, run_id: str | None = None
+    settings: Settings, dataset_id: str, ask: Ask, *, reason: str, note: Note = print, run_id: str | None = None
 ) -> list[Outcome]:
     """Ask for old periods, or for old vintages of an archive: one batch for each vintage, oldest first.
 
-    Raises FigurekeeperError; what was published before the error stays.
+    `reason` is kept in the record of every batch. Raises FigurekeeperError; what was published before the error stays.
     """
     asks = [replace(ask, versions=(version,)) for version in sorted(ask.versions)] or [ask]
     outcomes = []
     with Addresses(settings) as addresses:
         for number, one in enumerate(asks, start=1):
             outcome = refresh(
-                settings, dataset_id, ask=one, addresses=addresses, note=_quiet, actor="backfill", run_id=run_id
+                settings,
+                dataset_id,
+                ask=one,
+                addresses=addresses,
+                note=_quiet,
+                actor="backfill",
+                reason=reason,
+                run_id=run_id,
             )
             told = f" vintage {one.versions[0]}" if one.versions else ""
             note(f"{dataset_id}{told} ({number} of {len(asks)}): {outcome.message}")
@@ -144,6 +148,7 @@ def refresh(
     addresses: Addresses | None = None,
     note: Note = print,
     actor: str = "schedule",
+    reason: str | None = None,
     run_id: str | None = None,
 ) -> Outcome:
     """Ask the provider for a dataset and publish what passed its checks.
@@ -163,12 +168,16 @@ def refresh(
         batch = publish.begin(
             warehouse, facts, actor, run_id, complete=wanted == Ask(), current=on is None and fault is None
         )
-        run = _Run(settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note)
+        run = _Run(
+            settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note, on is None and fault is None
+        )
         try:
-            return run.carry_out(address, {"on": str(on) if on else None, "fault": fault})
+            return run.carry_out(address, {"on": str(on) if on else None, "fault": fault, "reason": reason})
         except Exception as error:
             _failed(run, error)
             raise
+        finally:
+            publish.flush(warehouse)
 
 
 def decide(
@@ -180,11 +189,13 @@ def decide(
     """
     warehouse = open_warehouse(settings, create=False)
     batch = publish.read_batch(warehouse, batch_id)
-    message = f"{_DECISIONS[action].value} by {by}: {reason}"
+    told = f"{_DECISIONS[action].value} by {by}: {reason}"
+    message = f"{told} (it was {batch['message']})"
     edition = publish.decide(warehouse, batch_id, Closing(_DECISIONS[action], by, message, reason, run_id))
     incident = None
     if action != "void":
-        incident = incidents.close_open(warehouse, batch["dataset"], batch_id, f"Batch {message}.", ("quarantine",))
+        incident = incidents.close_open(warehouse, batch["dataset"], batch_id, told, ("quarantine",))
+    publish.flush(warehouse)
     return Outcome(batch["dataset"], batch_id, _DECISIONS[action], message, edition=edition, incident=incident)
 
 
@@ -201,6 +212,8 @@ class _Run:
     run_id: str | None
     actor: str
     note: Note
+    now: bool
+    archived: list[Payload] = field(default_factory=list)
 
     def carry_out(self, address: str, circumstances: Mapping[str, Any]) -> Outcome:
         with self._transport(address) as transport:
@@ -208,18 +221,25 @@ class _Run:
             try:
                 fetched = connector.fetch(self.dataset, self.ask, transport)
             finally:
-                header = _sent(transport, address, circumstances)
+                header = batch_record.sent(transport, address, circumstances)
                 self._keep_header(header)
         self.note(f"{self.dataset.id}: {transport.sent} requests, {transport.retries} of them again")
         read, errors, empty = self._parse(connector, fetched)
-        staged, parts = self._stage(read)
+        staged, confirmed, parts = self._stage(read)
         parts += [PartOutcome(part, NO_DATA) for part in empty]
-        parts += [PartOutcome(part, f"failed: {error}") for part, error in errors.items()]
+        parts += [PartOutcome(part, f"{FAILED}{error}") for part, error in errors.items()]
         judgement = self._judge(staged) if staged else None
         header["skipped"] = {data.part: data.skipped for data in read if data.skipped}
+        header["confirmed"] = [item.row for item in confirmed]
+        header["failed"] = sorted(errors)
         header["parts"] = {part.part: part.change for part in parts}
         publish.record_stage(
-            self.warehouse, self.batch, staged, _payloads(fetched), judgement.results if judgement else (), header
+            self.warehouse,
+            self.batch,
+            staged,
+            batch_record.payloads(fetched),
+            judgement.results if judgement else (),
+            header,
         )
         return self._close(staged, parts, errors, judgement, transport.sent)
 
@@ -235,6 +255,7 @@ class _Run:
             address,
             quota,
             archive=self._archive,
+            trust_date=not live,
             deadline=300.0 if live else 20.0,
             timeouts=(10.0, 60.0) if live else (5.0, 10.0),
             backoff=2.0 if live else 0.2,
@@ -244,6 +265,7 @@ class _Run:
 
     def _archive(self, payload: Payload) -> None:
         self.warehouse.payloads.store(payload.content)
+        self.archived.append(payload)
 
     def _keep_header(self, header: Mapping[str, Any]) -> None:
         publish.record_stage(self.warehouse, self.batch, (), (), (), header)
@@ -269,7 +291,7 @@ class _Run:
             except FigurekeeperError as error:
                 errors[answer.part] = error
             except Exception as error:
-                errors[answer.part] = _unreadable(self.dataset, answer, error)
+                errors[answer.part] = batch_record.unreadable(self.dataset, answer, error)
         if errors and not read:
             raise next(iter(errors.values()))
         if not read and not self.ask.versions:
@@ -280,15 +302,13 @@ class _Run:
         with self.warehouse.engine.connect() as connection:
             return bool(self.warehouse.visible(connection, self.dataset.id, part))
 
-    def _stage(self, read: Sequence[PartData]) -> tuple[list[Staged], list[PartOutcome]]:
-        staged: list[Staged] = []
-        parts: list[PartOutcome] = []
-        for data in read:
-            item = staging.stage(self.warehouse, self.facts, self.batch, data)
-            if item is not None:
-                staged.append(item)
-            parts.append(of_part(data, item))
-        return staged, parts
+    def _stage(self, read: Sequence[PartData]) -> tuple[list[Staged], list[Confirmed], list[PartOutcome]]:
+        found = [staging.stage(self.warehouse, self.facts, self.batch, data) for data in read]
+        return (
+            [item for item in found if isinstance(item, Staged)],
+            [item for item in found if isinstance(item, Confirmed)],
+            [of_part(data, item) for data, item in zip(read, found, strict=True)],
+        )
 
     def _judge(self, staged: Sequence[Staged]) -> Judgement:
         from expectations import gate
@@ -331,6 +351,7 @@ class _Run:
         self, decision: Decision, message: str, errors: Mapping[str, FigurekeeperError]
     ) -> IncidentChange | None:
         store, name = self.warehouse, self.dataset.id
+        unread = self._unread(errors) if errors else None
         if decision is Decision.QUARANTINED:
             title = f"{name}: new data are held back"
             text = (
@@ -339,61 +360,39 @@ class _Run:
             )
             return incidents.open_or_count(store, name, "quarantine", Severity.CRITICAL, title, text, self.batch)
         if errors:
-            title = f"{name}: {len(errors)} of {len(self.dataset.parts)} parts could not be read"
-            text = "; ".join(f"{part}: {error}" for part, error in errors.items())
-            return incidents.open_or_count(store, name, "failure", Severity.WARNING, title, text, self.batch)
-        if self.ask != Ask():
+            return unread
+        if self.ask != Ask() or not self.now:
             return None
-        return incidents.close_open(store, name, self.batch, f"The refresh of batch {self.batch} was good: {message}.")
+        return incidents.close_open(store, name, self.batch, f"the refresh of batch {self.batch} was good: {message}")
+
+    def _unread(self, errors: Mapping[str, FigurekeeperError]) -> IncidentChange | None:
+        """One incident for all parts that could not be read; equal errors are told once."""
+        title = f"{self.dataset.id}: {len(errors)} of {len(self.dataset.parts)} parts could not be read"
+        told: dict[str, list[str]] = {}
+        for part, error in errors.items():
+            told.setdefault(f"{error.what.removeprefix(f'part {part}')}. Next: {error.next_step}", []).append(part)
+        text = "\n".join(f"{', '.join(parts)}: {what}" for what, parts in told.items())
+        return incidents.open_or_count(
+            self.warehouse, self.dataset.id, "failure", Severity.WARNING, title, text, self.batch
+        )
 
 
 def _failed(run: _Run, error: Exception) -> None:
     """Record a failed batch and open its incident; when even that cannot be written, the first error is what matters."""
     incident = None
+    text = str(error) or type(error).__name__
     with contextlib.suppress(Exception):
-        text = str(error) or type(error).__name__
+        publish.record_failure(run.warehouse, run.batch, run.archived)
         publish.close(run.warehouse, run.batch, Closing(Decision.FAILED, run.actor, text, run_id=run.run_id))
+    with contextlib.suppress(Exception):
         title = f"{run.dataset.id}: the refresh failed"
+        told = f"{text.rstrip('.')}. The last good data keep serving."
         incident = incidents.open_or_count(
-            run.warehouse,
-            run.dataset.id,
-            "failure",
-            Severity.WARNING,
-            title,
-            f"{text} The last good data keep serving.",
-            run.batch,
+            run.warehouse, run.dataset.id, "failure", Severity.WARNING, title, told, run.batch
         )
     if isinstance(error, FigurekeeperError):
         error.incident = incident
         error.dataset = error.dataset or run.dataset.id
-
-
-def _unreadable(dataset: Dataset, answer: PartFetch, error: Exception) -> UnexpectedPayload:
-    """A parser's own failure on an answer: never lost, never taken for data."""
-    shas = ", ".join(payload.sha256[:12] for payload in answer.payloads)
-    return UnexpectedPayload(
-        f"part {answer.part} cannot be read: {type(error).__name__}: {error} (payload {shas})",
-        dataset=dataset.id,
-        next_step="open the payload with `figurekeeper payload SHA256`; the provider may have changed its format",
-    )
-
-
-def _sent(transport: Transport, address: str, circumstances: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "address": address,
-        **circumstances,
-        "requests": transport.sent,
-        "retries": transport.retries,
-        "sent": [
-            {"url": record.url, "part": record.part, "attempt": record.attempt, "outcome": record.outcome}
-            for record in transport.log
-        ],
-    }
-
-
-def _payloads(fetched: Fetched) -> list[tuple[str | None, Payload]]:
-    probes: list[tuple[str | None, Payload]] = [(None, payload) for payload in fetched.probes]
-    return probes + [(answer.part, payload) for answer in fetched.parts for payload in answer.payloads]
 
 
 def _quiet(_: str) -> None:

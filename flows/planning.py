@@ -15,7 +15,7 @@ from connectors.contract import Ask
 from connectors.quota import Quota
 from flows.settings import Settings
 from warehouse import clock, lineage
-from warehouse.errors import FigurekeeperError, UsageError
+from warehouse.errors import UsageError
 from warehouse.schema import Scope
 from warehouse.store import Warehouse
 
@@ -75,7 +75,7 @@ def status(settings: Settings) -> Row:
     troubles += [f"never refreshed: {', '.join(missing)}"] if missing else []
     columns = ("decision", "last_refresh", "stale", "series", "observations", "vintages", "revisions")
     return {
-        "verdict": {"all right": not troubles, "needs a person": "; ".join(troubles)},
+        "verdict": {"all right": not troubles, "needs a person": "; ".join(troubles) or "nothing"},
         "datasets": {row["dataset"]: {name: row[name] for name in columns} for row in held},
         "incidents": [
             {name: row[name] for name in ("id", "dataset", "title", "opened_at", "occurrences")} for row in incidents
@@ -100,9 +100,9 @@ def doctor(settings: Settings) -> list[Row]:
 
 def _made(name: str, check: Callable[[], str]) -> Row:
     try:
-        return {"check": name, "ok": True, "finding": check()}
-    except (FigurekeeperError, OSError) as error:
-        return {"check": name, "ok": False, "finding": str(error)}
+        return {"check": name, "ok": True, "state": "ok", "finding": check()}
+    except Exception as error:
+        return {"check": name, "ok": False, "state": "NOT OK", "finding": str(error)}
 
 
 def _quota(settings: Settings, provider: str) -> list[Row]:

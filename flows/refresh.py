@@ -38,10 +38,11 @@ def provider_limit(dataset: str) -> str:
 def refresh_batch(request: RefreshForm) -> list[Outcome]:
     """One refresh of the form's dataset, or one for each date of its facts; raises FigurekeeperError."""
     current, run_id = settings.load(), runtime.flow_run.id
+    actor = "schedule" if "auto-scheduled" in runtime.flow_run.tags else "prefect"
     if request.walk:
         return pipeline.walk(current, request.dataset, note=core_note(), run_id=run_id)
     fault = None if request.fault == NO_FAULT else request.fault
-    return [pipeline.refresh(current, request.dataset, fault=fault, note=core_note(), run_id=run_id)]
+    return [pipeline.refresh(current, request.dataset, fault=fault, note=core_note(), actor=actor, run_id=run_id)]
 
 
 def ending(outcomes: list[Outcome]) -> State[Any]:
@@ -52,10 +53,13 @@ def ending(outcomes: list[Outcome]) -> State[Any]:
     "Resume" that decides nothing.
     """
     message = report.headline(outcomes)
-    if any(outcome.decision is Decision.FAILED for outcome in outcomes):
-        return Failed(message=message)
-    if any(outcome.decision is Decision.QUARANTINED for outcome in outcomes):
-        return State(type=StateType.FAILED, name="Quarantined", message=message)
+    held = [outcome.batch_id for outcome in outcomes if outcome.decision is Decision.QUARANTINED]
+    if held:
+        next_step = f"Next: run the deployment 'review' on batch {held[-1]}"
+        return State(type=StateType.FAILED, name="Quarantined", message=f"{message}. {next_step}")
+    unread = sorted({part for outcome in outcomes for part in outcome.unread})
+    if unread:
+        return State(type=StateType.FAILED, name="PartlyFailed", message=message)
     return Completed(message=message)
 
 

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from connectors import datasets
-from flows import pipeline
+from flows import notices, pipeline
 from flows import settings as settings_module
 from flows.processes import Child, free_port, port_taken
 from warehouse.errors import FigurekeeperError
@@ -287,8 +287,9 @@ def run_once(settings: Settings) -> int:
         ends += service.run_all(list(before), walk=False).values()
         note("writing current values, indicators.duckdb and pages")
         pipeline.finish(settings)
-        for notice in pipeline.pending_notices(settings):
-            pipeline.deliver(settings, notice)
+        _, refused = notices.deliver_pending(settings)
+        for error in refused:
+            note(str(error))
         after = pipeline.summary(settings)
     print_summary(settings, before, after)
     if "Quarantined" in ends:
@@ -338,7 +339,7 @@ def up(settings: Settings) -> int:
     with Service(settings, port=settings.port) as service:
         pages = settings.root / "pages"
         pages.mkdir(parents=True, exist_ok=True)
-        port = free_port()
+        port = settings.port + 1 if not port_taken(settings.port + 1) else free_port()
         service.start("pages", "http.server", "--bind", "127.0.0.1", "--directory", str(pages), str(port))
         if settings.profile == "sandbox":
             _fill_if_empty(settings)

@@ -71,12 +71,27 @@ def parse_as_of(text: str) -> datetime:
             return end_of_month(int(text[:4]), int(text[5:]))
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             return end_of_day(date.fromisoformat(text))
-        instant = datetime.fromisoformat(text)
-        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-    except ValueError as problem:
-        raise UsageError(
-            f"'{text}' is not a date ({problem})", next_step="write 2021, 2021-12, 2021-12-31 or 2021-12-31T08:00:00Z"
-        ) from None
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*", text):
+            instant = datetime.fromisoformat(text)
+            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        problem: object = "not of a known form"
+    except ValueError as error:
+        problem = error
+    raise UsageError(
+        f"'{text}' is not a date ({problem})", next_step="write 2021, 2021-12, 2021-12-31 or 2021-12-31T08:00:00Z"
+    )
+
+
+def parse_since(text: str) -> datetime:
+    """The instant from which on something counts as "since": the beginning of 2025, 2025-06 or 2025-06-15, in UTC.
+
+    Raises UsageError as parse_as_of does.
+    """
+    end = parse_as_of(text)
+    if "T" in text:
+        return end
+    first = {4: f"{text}-01-01", 7: f"{text}-01"}.get(len(text), text)
+    return datetime.combine(date.fromisoformat(first), time.min, tzinfo=UTC)
 
 
 def period_start(period: str) -> date:
@@ -86,6 +101,14 @@ def period_start(period: str) -> date:
         raise UsageError(f"'{period}' is not a period", next_step="write 2017, 2017-Q3 or 2017-05")
     month = int(match["month"]) if match["month"] else 3 * int(match["quarter"]) - 2 if match["quarter"] else 1
     return date(int(match["year"]), month, 1)
+
+
+def period_end(period: str) -> date:
+    """Last day of an SDMX period. Raises UsageError when it is none."""
+    first = period_start(period)
+    months = 12 if len(period) == 4 else 3 if "Q" in period else 1
+    month = first.month + months - 1
+    return date(first.year, month, calendar.monthrange(first.year, month)[1])
 
 
 def parse_periods(text: str | None) -> tuple[str | None, str | None]:
@@ -113,22 +136,30 @@ class KnownFrom:
     note: str | None = None
 
 
-def known_from(stamp: Stamp | None, fetched_at: datetime, last: datetime | None) -> KnownFrom:
-    """Decide between the publisher's stamp and our fetch time for data that differ from the last known vintage.
+def known_from(
+    stamp: Stamp | None, fetched_at: datetime, last: datetime | None, last_stamp: str | None = None
+) -> KnownFrom:
+    """Decide between the publisher's stamp and our fetch time for data that differ from what was known before.
 
-    A live stamp counts only if it is later than `last` (the known_from of the newest vintage held before this reading) and
-    not in the future; otherwise the fetch time does, as `captured`, with a note. Archive stamps always count: they are loaded
-    late by nature.
+    A live stamp counts only if it moved since `last_stamp`, lies after `last` (when that was seen) and not in the future;
+    otherwise the fetch time does, as `captured`, with a note. Archive stamps always count: they are loaded late by nature. A
+    stamp means the end of its day or month; where that end was still to come, our reading is the earlier proof.
     """
+    # What is seen after another state comes after it.
+    seen = fetched_at if last is None or fetched_at > last else last + timedelta(microseconds=1)
     if stamp is None:
-        return KnownFrom(fetched_at, Precision.INSTANT, Basis.CAPTURED)
+        return KnownFrom(seen, Precision.INSTANT, Basis.CAPTURED)
+    stated = KnownFrom(min(stamp.at, fetched_at), stamp.precision, stamp.basis)
     if stamp.basis is not Basis.PUBLISHER:
-        return KnownFrom(stamp.at, stamp.precision, stamp.basis)
+        return stated
     if stamp.at > fetched_at + _SLACK[stamp.precision]:
         note = f"the publisher's stamp {stamp.text} lies in the future"
-    elif last is not None and stamp.at <= last:
-        moved = "did not move" if stamp.at == last else "went backwards or is older than what is held"
-        note = f"the data changed, but the publisher's stamp {stamp.text} {moved}"
+    elif stamp.text == last_stamp:
+        note = f"the data changed, but the publisher's stamp {stamp.text} did not move"
+    elif last is not None and stated.at <= last:
+        note = (
+            f"the data changed, but the publisher's stamp {stamp.text} went backwards, or we have seen other data since"
+        )
     else:
-        return KnownFrom(stamp.at, stamp.precision, stamp.basis)
-    return KnownFrom(fetched_at, Precision.INSTANT, Basis.CAPTURED, note)
+        return stated
+    return KnownFrom(seen, Precision.INSTANT, Basis.CAPTURED, note)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
@@ -42,7 +41,7 @@ class _DurableStream:
 
 class _DurableFile(PyArrowFile):
     def create(self, overwrite: bool = False) -> Any:
-        return _DurableStream(super().create(overwrite=overwrite), Path(unquote(urlparse(self.location).path)))
+        return _DurableStream(super().create(overwrite=overwrite), Path(self.location.removeprefix("file://")))
 
 
 class DurableFileIO(PyArrowFileIO):

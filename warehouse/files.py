@@ -16,20 +16,31 @@ from warehouse.errors import StoreUnwritable
 
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
+_WORDS = ("No space left", "disk is full", "readonly database", "Read-only file system", "unable to open database")
+
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn a full, read-only or forbidden disk into StoreUnwritable."""
     try:
         yield
-    except OSError as problem:
-        if problem.errno not in _UNWRITABLE:
+    except Exception as problem:
+        if not _unwritable(problem):
             raise
         raise StoreUnwritable(
-            f"cannot write {path}: {problem.strerror}",
+            f"cannot write {path}: {getattr(problem, 'strerror', None) or str(problem).splitlines()[0]}",
             next_step="free space or mend the permissions of that folder, then run the same command again; "
-            "nothing published was touched",
+            "what was published stays, and what was about to be is completed by the next run",
         ) from problem
+
+
+def _unwritable(problem: Exception) -> bool:
+    """True for a disk that takes nothing more; DuckDB and SQLite say so in words of their own."""
+    if isinstance(problem, OSError) and problem.errno in _UNWRITABLE:
+        return True
+    return type(problem).__module__.split(".")[0] in ("duckdb", "_duckdb", "sqlalchemy", "sqlite3") and any(
+        word in str(problem) for word in _WORDS
+    )
 
 
 def fsync_path(path: Path) -> None:

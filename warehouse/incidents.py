@@ -89,9 +89,15 @@ def close_open(
             connection.execute(
                 update(ledger.incidents)
                 .where(columns.incident == row["incident"])
-                .values(closed_at=at, closed_by=batch_id)
+                .values(closed_at=at, closed_by=batch_id, closing=text)
             )
-            body = {"incident": row["incident"], "transition": "closed", "closed_at": at, "closed_by": batch_id}
+            body = {
+                "incident": row["incident"],
+                "transition": "closed",
+                "closed_at": at,
+                "closed_by": batch_id,
+                "text": text,
+            }
             ledger.owe(connection, "incident", body)
             closed = IncidentChange(row["incident"], row["kind"], dataset, "closed", row["title"], text)
     return closed

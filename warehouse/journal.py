@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.errors import Corrupted
-from warehouse.files import storage_errors
+from warehouse.files import fsync_path, storage_errors
 
 
 def _digest(previous: str, number: int, kind: str, body: dict[str, Any]) -> str:
@@ -36,6 +36,7 @@ class Journal:
         last_number, last_digest, good_bytes = self._tail()
         with storage_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            fsync_path(self.path.parent.parent)
             with self.path.open("ab") as file:
                 file.truncate(good_bytes)
                 for number, kind, body in entries:
@@ -47,12 +48,13 @@ class Journal:
                     last_number = number
                 file.flush()
                 os.fsync(file.fileno())
+            fsync_path(self.path.parent)
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Every entry in order, checked. Raises Corrupted naming the first line that does not fit."""
         if not self.path.exists():
             return
-        previous = ""
+        previous, number = "", 0
         with self.path.open("rb") as file:
             for position, line in enumerate(file, start=1):
                 try:
@@ -60,12 +62,12 @@ class Journal:
                     digest = _digest(previous, entry["n"], entry["kind"], entry["body"])
                 except (ValueError, KeyError):
                     digest, entry = "", {"sha256": None}
-                if digest != entry["sha256"]:
+                if digest != entry["sha256"] or entry["n"] != number + 1:
                     raise Corrupted(
-                        f"journal {self.path}, line {position}: the entry was changed or is incomplete",
+                        f"journal {self.path}, line {position}: the entry was changed, or others are missing before it",
                         next_step="restore the journal from a back-up",
                     )
-                previous = digest
+                previous, number = digest, entry["n"]
                 yield entry
 
     def _tail(self) -> tuple[int, str, int]:

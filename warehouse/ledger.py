@@ -27,9 +27,8 @@ from sqlalchemy import (
     insert,
 )
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
 
-from warehouse.errors import StoreUnwritable
+from warehouse.files import storage_errors
 
 metadata = MetaData()
 
@@ -103,6 +102,19 @@ vintages = Table(
     Column("published_in", Integer, nullable=True),  # edition from which it is visible
     Column("voided_in", Integer, nullable=True),  # edition from which it is not any more
     Index("vintages_by_part", "dataset", "part", "known_from"),
+)
+confirmations = Table(  # a reading that found a vintage unchanged: nothing is stored, but it was known then, too
+    "confirmations",
+    metadata,
+    _text("batch_id", key=True),
+    _text("part", key=True),
+    _text("dataset"),
+    _text("vintage_id"),
+    _text("at"),  # its place among the vintages, like known_from
+    _text("fetched_at"),
+    _text("sha256"),
+    Column("recorded_in", Integer, nullable=False),  # the newest edition then: older ones never learn of it
+    Index("confirmations_by_part", "dataset", "part"),
 )
 payloads = Table(
     "payloads",
@@ -178,6 +190,7 @@ incidents = Table(
     _text("last_at"),
     _text("closed_at", null=True),
     _text("closed_by", null=True),
+    _text("closing", null=True),  # how it ended, in words
     Index("incidents_open", "dataset", "kind", "closed_at"),
 )
 notices = Table(
@@ -199,7 +212,7 @@ outbox = Table(
 
 
 def connect(uri: str) -> Engine:
-    """An engine on the ledger's database, its tables created when missing.
+    """An engine on the ledger's database.
 
     SQLite runs in WAL mode with full fsync, so that readers never block a writer and a commit survives a power cut.
     """
@@ -217,26 +230,11 @@ def connect(uri: str) -> Engine:
     return engine
 
 
-def create_tables(engine: Engine) -> None:
-    """Create what is missing."""
-    metadata.create_all(engine)
-
-
 @contextmanager
 def transaction(engine: Engine, where: Path) -> Iterator[Connection]:
     """One transaction; a full or read-only disk becomes StoreUnwritable."""
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except OperationalError as problem:
-        reason = str(problem.orig)
-        if not any(word in reason for word in ("full", "readonly", "read-only", "unable to open", "disk I/O")):
-            raise
-        raise StoreUnwritable(
-            f"cannot write the ledger in {where}: {reason}",
-            next_step="free space or mend the permissions of that folder, then run the same command again; "
-            "nothing published was touched",
-        ) from problem
+    with storage_errors(where), engine.begin() as connection:
+        yield connection
 
 
 def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

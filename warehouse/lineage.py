@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import RowMapping
 
 from warehouse import clock, ledger
 from warehouse.errors import UsageError
+from warehouse.publish import read_batch
 from warehouse.questions import Row, find, values
 from warehouse.schema import Decision
 from warehouse.store import Warehouse
@@ -48,6 +50,7 @@ def lineage(
             for row in warehouse.visible(connection, asked.dataset, asked.part, edition=answer["edition"])
             if row["vintage_id"] == answer["vintage"]
         )
+        vintage = _origin(connection, vintage, series, period)
         batch_id = vintage["batch_id"]
         batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
         decisions = (
@@ -119,6 +122,23 @@ def lineage(
     }  # fmt: skip
 
 
+def _origin(connection: Connection, vintage: RowMapping, series: str, period: str) -> RowMapping:
+    """The vintage whose own reading holds a cell: a partial read took what lay outside its scope from its predecessor."""
+    while not _inside(vintage["scope"], series, period) and vintage["predecessor_id"] is not None:
+        query = select(ledger.vintages).where(ledger.vintages.c.vintage_id == vintage["predecessor_id"])
+        vintage = connection.execute(query).mappings().first() or vintage
+    return vintage
+
+
+def _inside(scope: Row, series: str, period: str) -> bool:
+    start, end, entities = scope["start"], scope["end"], scope["entities"]
+    return (
+        (start is None or clock.period_start(period) >= clock.period_start(start))
+        and (end is None or clock.period_start(period) <= clock.period_end(end))
+        and (entities is None or any(entity in series.split(":")[1].split(".") for entity in entities))
+    )
+
+
 def batches(warehouse: Warehouse, dataset: str | None = None, *, limit: int = 30) -> list[Row]:
     """The newest batches first.
 
@@ -133,6 +153,11 @@ def batches(warehouse: Warehouse, dataset: str | None = None, *, limit: int = 30
     if dataset is not None:
         query = query.where(ledger.batches.c.dataset == dataset)
     with warehouse.engine.connect() as connection:
+        known = connection.execute(select(ledger.datasets.c.dataset)).scalars().all()
+        if dataset is not None and dataset not in known:
+            raise UsageError(
+                f"nothing is held of '{dataset}'", next_step=f"held are: {', '.join(sorted(known)) or 'none'}"
+            )
         rows = connection.execute(query).mappings().all()
         checks = ledger.check_results.c
         failed: dict[str, list[str]] = {}
@@ -159,6 +184,33 @@ def batches(warehouse: Warehouse, dataset: str | None = None, *, limit: int = 30
     ]
 
 
+def batch(warehouse: Warehouse, batch_id: str) -> Row:
+    """One batch for the person who must decide. Keys: batch (as in `batches`), decisions, failed (each with its worst
+    rows), parts, sent. Raises UnknownBatch."""
+    row = read_batch(warehouse, batch_id)
+    with warehouse.engine.connect() as connection:
+        taken = connection.execute(
+            select(ledger.decisions).where(ledger.decisions.c.batch_id == batch_id).order_by(ledger.decisions.c.number)
+        )
+        decisions = [
+            {name: item[name] for name in ("decision", "at", "actor", "reason", "run_id")} for item in taken.mappings()
+        ]
+        checks = connection.execute(
+            select(ledger.check_results)
+            .where(ledger.check_results.c.batch_id == batch_id, ledger.check_results.c.success.is_(False))
+            .order_by(ledger.check_results.c.number)
+        )
+        failed = [_check(item) for item in checks.mappings()]
+    names = ("batch_id", "dataset", "decision", "state", "edition", "message", "started_at", "finished_at", "actor")
+    return {
+        "batch": {**{name: row[name] for name in names}, "can": _can(row["decision"])},
+        "decisions": decisions,
+        "failed": failed,
+        "parts": row["header"].get("parts", {}),
+        "sent": [f"{item['outcome']} {item['url']}" for item in row["header"].get("sent", [])],
+    }
+
+
 def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
     """What is held of each dataset, and how fresh it is.
 
@@ -173,7 +225,7 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
         for item in described:
             name, about = item["dataset"], item["description"]
             visible = warehouse.visible(connection, name)
-            newest = {row["part"]: row for row in visible}
+            newest = warehouse.newest(connection, name)
             columns = ledger.batches.c
             last = (
                 connection.execute(
@@ -182,19 +234,15 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
                 .mappings()
                 .one_or_none()
             )
-            good = connection.execute(
-                select(func.max(columns.finished_at)).where(
-                    columns.dataset == name, columns.decision.in_(GOOD), columns.current
-                )
-            ).scalar_one_or_none()
+            good = _last_good(connection, name)
             limit = timedelta(days=int(about["calendar"]["stale_after_days"]))
             rows.append(
                 {
                     "dataset": name,
                     "title": about["title"],
                     "title_zh": about["title_zh"],
-                    "series": sum(row["series"] for row in newest.values()),
-                    "observations": sum(row["observations"] for row in newest.values()),
+                    "series": sum(row["series"] for row in newest),
+                    "observations": sum(row["observations"] for row in newest),
                     "vintages": len(visible),
                     "revisions": sum(row["revised"] for row in visible),
                     "decision": (last["decision"] or last["state"]) if last is not None else None,
@@ -206,6 +254,18 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
                 }
             )
     return rows
+
+
+def _last_good(connection: Connection, dataset: str) -> str | None:
+    """When the dataset was last asked for everything as of now, and every part could be read."""
+    columns = ledger.batches.c
+    query = (
+        select(columns.finished_at, columns.header)
+        .where(columns.dataset == dataset, columns.current, columns.decision.in_(GOOD))
+        .order_by(columns.finished_at.desc())
+    )
+    whole = (finished for finished, header in connection.execute(query) if not header.get("failed"))
+    return next(whole, None)
 
 
 def walked_days(warehouse: Warehouse, dataset: str) -> set[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from warehouse.errors import WarehouseError
+from warehouse.files import storage_errors
 
 
 class Busy(WarehouseError):
@@ -28,7 +29,8 @@ def held(folder: Path, name: str, *, wait: float, note: Callable[[str], None] | 
 
     Raises Busy when the wait is over.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.lock")
     try:
         try:

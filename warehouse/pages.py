@@ -22,11 +22,12 @@ _TEMPLATES = Path(__file__).with_name("templates")
 #: Rows of the table under the chart; the whole series is one `figurekeeper values` away.
 _TABLE_PERIODS = 12
 _WORD_CLASS = {
-    Decision.QUARANTINED: "bad",
-    Decision.FAILED: "bad",
-    Decision.ABANDONED: "bad",
-    Decision.PUBLISHED_WITH_WARNINGS: "warn",
-    Decision.VOIDED: "warn",
+    "quarantined": "bad",
+    "failed": "bad",
+    "abandoned": "bad",
+    "published with warnings": "warn",
+    "discarded": "warn",
+    "voided": "warn",
 }
 
 

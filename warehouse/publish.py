@@ -8,21 +8,24 @@ visibility, written in the same transaction as all else the ledger says of the b
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import RowMapping
 
-from warehouse import clock, ledger
+from warehouse import clock, ledger, records
 from warehouse.errors import UnknownBatch, UsageError, WrongState
 from warehouse.schema import CheckResult, Decision, Payload
-from warehouse.staging import Staged
+from warehouse.staging import Staged, batch_suffix
 from warehouse.store import DatasetFacts, Warehouse
+from warehouse.tables import TABLES
 
 _OPEN = ("running", "staged")
+_PUBLISHING = (Decision.PUBLISHED, Decision.PUBLISHED_WITH_WARNINGS, Decision.RELEASED, Decision.VOIDED)
 _ALLOWED = {
     Decision.RELEASED: (Decision.QUARANTINED,),
     Decision.DISCARDED: (Decision.QUARANTINED,),
@@ -55,7 +58,7 @@ def begin(
     `complete`: everything of the dataset is asked for; `current`: that, and as of now.
     """
     with warehouse.publish_lock():
-        recover(warehouse)
+        recover(warehouse, facts.id)
         _abandon_dead(warehouse, facts.id)
     started = clock.now()
     batch_id = f"{facts.id}@{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -74,7 +77,7 @@ def begin(
     }
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         ledger.add(connection, ledger.batches, [row])
-        _describe(connection, facts)
+        records.describe(connection, facts)
     return batch_id
 
 
@@ -98,19 +101,18 @@ def record_stage(
     fetched = [payload.fetched_at for _, payload in payloads]
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         ledger.add(connection, ledger.vintages, [{**item.row, "batch_id": batch_id} for item in staged])
-        _index_series(connection, staged)
         ledger.add(
             connection,
             ledger.payloads,
             [
-                _payload_row(batch_id, number, part, vintage_of.get((part or "", payload.sha256)), payload)
+                records.payload_row(batch_id, number, part, vintage_of.get((part or "", payload.sha256)), payload)
                 for number, (part, payload) in enumerate(payloads)
             ],
         )
         ledger.add(
             connection,
             ledger.check_results,
-            [_check_row(batch_id, number, result) for number, result in enumerate(results)],
+            [records.check_row(batch_id, number, result) for number, result in enumerate(results)],
         )
         connection.execute(
             update(ledger.batches)
@@ -124,19 +126,32 @@ def record_stage(
 
 
 def close(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
-    """End a batch. A publishing decision makes the next edition and returns its number; the others return None."""
-    publishing = closing.decision in (
-        Decision.PUBLISHED,
-        Decision.PUBLISHED_WITH_WARNINGS,
-        Decision.RELEASED,
-        Decision.VOIDED,
-    )
+    """End a batch. A publishing decision makes the next edition and returns its number; the others return None.
+
+    A batch whose publish has begun can no longer fail: it is completed, now or by the next holder of the publish lock.
+    """
     with warehouse.publish_lock():
-        recover(warehouse)
+        batch = read_batch(warehouse, batch_id)
+        recover(warehouse, batch["dataset"])
+        if closing.decision is Decision.FAILED:
+            if batch["state"] not in _OPEN:
+                return None
+            _remove_staged(warehouse, batch_id)
+        if closing.decision not in _PUBLISHING:
+            return _record(warehouse, batch_id, closing, None)
         with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-            _mark(connection, batch_id, closing, "publishing" if publishing else "staged")
-        edition = _complete(warehouse, batch_id) if publishing else _record(warehouse, batch_id, None, None, None)
-    return edition
+            pending = {"actor": closing.actor, "reason": closing.reason, "run_id": closing.run_id}
+            connection.execute(
+                update(ledger.batches)
+                .where(ledger.batches.c.batch_id == batch_id)
+                .values(
+                    state="publishing",
+                    decision=closing.decision.value,
+                    message=closing.message,
+                    header={**batch["header"], "pending": pending},
+                )
+            )
+        return _complete(warehouse, batch_id)
 
 
 def decide(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
@@ -175,160 +190,159 @@ def read_batch(warehouse: Warehouse, batch_id: str) -> RowMapping:
     return row
 
 
-def recover(warehouse: Warehouse) -> None:
-    """Complete what a dead holder of the publish lock left. The caller holds that lock."""
+def recover(warehouse: Warehouse, dataset: str) -> None:
+    """Complete what a dead holder of the publish lock left. The caller holds that lock.
+
+    A batch of another dataset that cannot be completed is left for that dataset's next run to report.
+    """
+    columns = ledger.batches.c
     with warehouse.engine.connect() as connection:
-        left = (
-            connection.execute(select(ledger.batches.c.batch_id).where(ledger.batches.c.state == "publishing"))
-            .scalars()
-            .all()
-        )
-    for batch_id in left:
-        _complete(warehouse, batch_id)
-    _flush_journal(warehouse)
+        left = connection.execute(select(columns.batch_id, columns.dataset).where(columns.state == "publishing")).all()
+    for batch_id, owner in left:
+        with contextlib.nullcontext() if owner == dataset else contextlib.suppress(Exception):
+            _complete(warehouse, batch_id)
+    flush_journal(warehouse)
 
 
 def _abandon_dead(warehouse: Warehouse, dataset: str) -> None:
     """Remove what a dead holder of the dataset's lease staged; its batch record stays."""
     columns = ledger.batches.c
+    query = select(columns.batch_id).where(columns.dataset == dataset, columns.state.in_(_OPEN))
     with warehouse.engine.connect() as connection:
-        dead = (
-            connection.execute(select(columns.batch_id).where(columns.dataset == dataset, columns.state.in_(_OPEN)))
-            .scalars()
-            .all()
-        )
-        files = connection.execute(
-            select(ledger.vintages.c.observations_file, ledger.vintages.c.series_file).where(
-                ledger.vintages.c.batch_id.in_(dead)
-            )
-        ).all()
+        dead = connection.execute(query).scalars().all()
     for batch_id in dead:
-        suffix = batch_id.rsplit("-", 1)[-1]
-        for path in (warehouse.root / "tables").glob(f"*/data/{dataset}/*/*-{suffix}.parquet"):
-            path.unlink(missing_ok=True)
-        for pair in files:
-            for name in pair:
-                warehouse.path(name).unlink(missing_ok=True)
+        _remove_staged(warehouse, batch_id)
         message = "its process ended before it decided; nothing was published"
-        with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-            connection.execute(ledger.vintages.delete().where(ledger.vintages.c.batch_id == batch_id))
-            _mark(connection, batch_id, Closing(Decision.ABANDONED, "figurekeeper", message), "staged")
-        _record(warehouse, batch_id, None, None, None)
+        _record(warehouse, batch_id, Closing(Decision.ABANDONED, "figurekeeper", message), None)
 
 
-def _mark(connection: Connection, batch_id: str, closing: Closing, state: str) -> None:
-    pending = {"actor": closing.actor, "reason": closing.reason, "run_id": closing.run_id}
-    header = connection.execute(
-        select(ledger.batches.c.header).where(ledger.batches.c.batch_id == batch_id)
-    ).scalar_one()
-    connection.execute(
-        update(ledger.batches)
-        .where(ledger.batches.c.batch_id == batch_id)
-        .values(
-            state=state, decision=closing.decision.value, message=closing.message, header={**header, "pending": pending}
-        )
-    )
+def _remove_staged(warehouse: Warehouse, batch_id: str) -> None:
+    """Remove a batch's staged files and their rows; nothing of it was ever visible."""
+    dataset = batch_id.rsplit("@", 1)[0]
+    for path in (warehouse.root / "tables").glob(f"*/data/{dataset}/*/*-{batch_suffix(batch_id)}.parquet"):
+        path.unlink(missing_ok=True)
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        connection.execute(ledger.vintages.delete().where(ledger.vintages.c.batch_id == batch_id))
 
 
 def _complete(warehouse: Warehouse, batch_id: str) -> int | None:
     """Carry a publishing batch to its edition row; every step is a no-op when it was done before."""
+    batch = read_batch(warehouse, batch_id)
     with warehouse.engine.connect() as connection:
-        batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
         rows = (
             connection.execute(select(ledger.vintages).where(ledger.vintages.c.batch_id == batch_id)).mappings().all()
         )
         shown = {row["vintage_id"] for row in warehouse.visible(connection, batch["dataset"])}
     tables = warehouse.tables
     if batch["decision"] == Decision.VOIDED:
-        chosen = [row["vintage_id"] for row in rows if row["published_in"] is not None]
-        snapshots = [tables.drop(name, chosen, batch_id) for name in ("observations", "series")]
+        chosen = [row for row in rows if row["published_in"] is not None]
+        ids = [row["vintage_id"] for row in chosen]
+        snapshots = {name: tables.drop(name, ids, batch_id) for name in TABLES}
     else:
-        new = [row for row in rows if row["vintage_id"] not in shown]
-        chosen = [row["vintage_id"] for row in new]
-        snapshots = [
-            tables.add(name, [warehouse.path(row[f"{name}_file"]) for row in new], batch_id) if new else None
-            for name in ("observations", "series")
-        ]
-    return _record(warehouse, batch_id, chosen, snapshots[0], snapshots[1])
+        chosen = [row for row in rows if row["vintage_id"] not in shown]
+        files = {name: [warehouse.path(row[f"{name}_file"]) for row in chosen] for name in TABLES}
+        snapshots = {name: tables.add(name, files[name], batch_id) if chosen else None for name in TABLES}
+    pending = batch["header"].get("pending", {})
+    closing = Closing(Decision(batch["decision"]), message=batch["message"], **pending)
+    return _record(warehouse, batch_id, closing, _Publication(chosen, snapshots))
 
 
-def _record(
-    warehouse: Warehouse,
-    batch_id: str,
-    chosen: Sequence[str] | None,
-    observations_snapshot: str | None,
-    series_snapshot: str | None,
-) -> int | None:
-    """The last transaction of a batch: edition (when `chosen` is not None), decision, journal entry; then the journal itself."""
+@dataclass(frozen=True)
+class _Publication:
+    """What a batch made visible (or took back), and the snapshots of the tables after it."""
+
+    vintages: Sequence[RowMapping]
+    snapshots: Mapping[str, str | None]
+
+
+def _record(warehouse: Warehouse, batch_id: str, closing: Closing, publication: _Publication | None) -> int | None:
+    """The last transaction of a batch: edition, confirmations, decision and journal entry; then the journal itself."""
     at = clock.to_text(clock.now())
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
-        edition = None
-        if chosen is not None:
-            edition = warehouse.edition(connection) + 1
-            column = "voided_in" if batch["decision"] == Decision.VOIDED else "published_in"
-            connection.execute(
-                update(ledger.vintages)
-                .where(ledger.vintages.c.batch_id == batch_id, ledger.vintages.c.vintage_id.in_(chosen))
-                .values({column: edition})
-            )
-            row = {
-                "edition": edition,
-                "batch_id": batch_id,
-                "decision": batch["decision"],
-                "at": at,
-                "observations_snapshot": observations_snapshot,
-                "series_snapshot": series_snapshot,
-            }
-            ledger.add(connection, ledger.editions, [row])
-        header = dict(batch["header"])
-        pending = header.pop("pending", {})
+        query = select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)
+        before = connection.execute(query).mappings().one()
+        first = before["finished_at"] is None
+        edition = _new_edition(warehouse, connection, batch_id, closing, publication, at) if publication else None
+        header = {name: value for name, value in before["header"].items() if name != "pending"}
+        if first and closing.decision not in (Decision.FAILED, Decision.ABANDONED):
+            recorded_in = warehouse.edition(connection)
+            rows = [{**row, "batch_id": batch_id, "recorded_in": recorded_in} for row in header.get("confirmed", [])]
+            ledger.add(connection, ledger.confirmations, rows)
         connection.execute(
             update(ledger.batches)
             .where(ledger.batches.c.batch_id == batch_id)
             .values(
                 state="done",
+                decision=closing.decision.value,
+                message=closing.message,
                 header=header,
-                finished_at=batch["finished_at"] or at,
-                edition=edition if edition is not None else batch["edition"],
+                finished_at=before["finished_at"] or at,
+                edition=edition if edition is not None else before["edition"],
             )
         )
         decision = {
             "batch_id": batch_id,
-            "dataset": batch["dataset"],
-            "decision": batch["decision"],
+            "dataset": before["dataset"],
+            "decision": closing.decision.value,
             "at": at,
             "edition": edition,
-            **pending,
+            "actor": closing.actor,
+            "reason": closing.reason,
+            "run_id": closing.run_id,
         }
         ledger.add(connection, ledger.decisions, [decision])
-        first = batch["state"] != "done" and batch["finished_at"] is None
-        body = {**decision, **(_batch_body(connection, batch, header) if first else {})}
+        after = connection.execute(query).mappings().one()
+        body = {**(records.batch_body(connection, after) if first else {}), **decision}
         ledger.owe(connection, "batch" if first else "decision", body)
-    _flush_journal(warehouse)
+    flush_journal(warehouse)
     return edition
 
 
-def _batch_body(connection: Connection, batch: RowMapping, header: Mapping[str, Any]) -> dict[str, Any]:
-    """All that replay needs to know of a batch beyond the payload bytes."""
-    key = batch["batch_id"]
-    told = ("started_at", "fetched_at", "actor", "run_id", "dataset_file_sha256", "complete", "current", "message")
-    body: dict[str, Any] = {**{name: batch[name] for name in told}, "header": dict(header)}
-    failed = select(ledger.check_results).where(ledger.check_results.c.success.is_(False))
-    for name, query in (
-        ("vintages", select(ledger.vintages).where(ledger.vintages.c.batch_id == key)),
-        ("payloads", select(ledger.payloads).where(ledger.payloads.c.batch_id == key)),
-        ("failed_checks", failed.where(ledger.check_results.c.batch_id == key)),
-    ):
-        rows = connection.execute(query).mappings().all()
-        body[name] = [{column: row[column] for column in row if column != "batch_id"} for row in rows]
-    body["dataset_description"] = connection.execute(
-        select(ledger.datasets.c.description).where(ledger.datasets.c.dataset == batch["dataset"])
-    ).scalar_one_or_none()
-    return body
+def _new_edition(
+    warehouse: Warehouse,
+    connection: Connection,
+    batch_id: str,
+    closing: Closing,
+    publication: _Publication,
+    at: str,
+) -> int:
+    """The only switch of visibility: mark the vintages and write the edition row."""
+    edition = warehouse.edition(connection) + 1
+    voiding = closing.decision is Decision.VOIDED
+    connection.execute(
+        update(ledger.vintages)
+        .where(
+            ledger.vintages.c.batch_id == batch_id,
+            ledger.vintages.c.vintage_id.in_([row["vintage_id"] for row in publication.vintages]),
+        )
+        .values({"voided_in" if voiding else "published_in": edition})
+    )
+    row = {"edition": edition, "batch_id": batch_id, "decision": closing.decision.value, "at": at}
+    row |= {f"{name}_snapshot": publication.snapshots[name] for name in TABLES}
+    ledger.add(connection, ledger.editions, [row])
+    if not voiding:
+        records.index_series(warehouse, connection, publication.vintages)
+    return edition
 
 
-def _flush_journal(warehouse: Warehouse) -> None:
+def flush(warehouse: Warehouse) -> None:
+    """Bring what incidents owe to the journal; a batch's own entries are brought when it is closed."""
+    with warehouse.publish_lock():
+        flush_journal(warehouse)
+
+
+def record_failure(warehouse: Warehouse, batch_id: str, archived: Sequence[Payload]) -> None:
+    """Keep the records of the answers of a batch that failed before it was staged; none twice."""
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        query = select(ledger.payloads.c.number).where(ledger.payloads.c.batch_id == batch_id)
+        if connection.execute(query).first() is None:
+            rows = [
+                records.payload_row(batch_id, number, None, None, payload) for number, payload in enumerate(archived)
+            ]
+            ledger.add(connection, ledger.payloads, rows)
+
+
+def flush_journal(warehouse: Warehouse) -> None:
     """Bring owed entries to the journal; the caller holds the publish lock."""
     columns = ledger.outbox.c
     with warehouse.engine.connect() as connection:
@@ -338,56 +352,3 @@ def _flush_journal(warehouse: Warehouse) -> None:
     warehouse.journal.append([(number, kind, body) for number, kind, body in owed])
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         connection.execute(ledger.outbox.delete().where(columns.number <= owed[-1].number))
-
-
-def _describe(connection: Connection, facts: DatasetFacts) -> None:
-    description = {
-        **facts.description,
-        "equality": {part: asdict(rule) for part, rule in facts.equality.items()},
-    }
-    values = {"file_sha256": facts.file_sha256, "description": description}
-    found = connection.execute(
-        select(func.count()).select_from(ledger.datasets).where(ledger.datasets.c.dataset == facts.id)
-    ).scalar_one()
-    if found:
-        connection.execute(update(ledger.datasets).where(ledger.datasets.c.dataset == facts.id).values(values))
-    else:
-        ledger.add(connection, ledger.datasets, [{"dataset": facts.id, **values}])
-
-
-def _index_series(connection: Connection, staged: Sequence[Staged]) -> None:
-    columns = ledger.series_index.c
-    for item in staged:
-        dataset, part = item.row["dataset"], item.evidence.data.part
-        known = set(
-            connection.execute(
-                select(columns.series_key).where(columns.dataset == dataset, columns.part == part)
-            ).scalars()
-        )
-        keys = item.evidence.data.series.column("series_key").to_pylist()
-        rows = [{"dataset": dataset, "series_key": key, "part": part} for key in keys if key not in known]
-        ledger.add(connection, ledger.series_index, rows)
-
-
-def _payload_row(
-    batch_id: str, number: int, part: str | None, vintage_id: str | None, payload: Payload
-) -> dict[str, Any]:
-    return {
-        "batch_id": batch_id,
-        "number": number,
-        "part": part,
-        "vintage_id": vintage_id,
-        "sha256": payload.sha256,
-        "method": payload.method,
-        "url": payload.url,
-        "body": payload.body,
-        "status": payload.status,
-        "headers": dict(payload.headers),
-        "fetched_at": clock.to_text(payload.fetched_at),
-        "attempts": payload.attempts,
-    }
-
-
-def _check_row(batch_id: str, number: int, result: CheckResult) -> dict[str, Any]:
-    row = asdict(result)
-    return {**row, "batch_id": batch_id, "number": number, "examples": list(result.examples)}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -23,7 +24,7 @@ from warehouse.compare import Equality, compare
 from warehouse.errors import UsageError
 from warehouse.schema import Precision
 from warehouse.staging import read_vintage
-from warehouse.store import Warehouse
+from warehouse.store import Event, Warehouse
 
 Row = dict[str, Any]
 #: How long before its stated end an imprecise stamp may already have been public.
@@ -100,11 +101,12 @@ def values(
         asked = [find(connection, name) for name in series]
         rows: list[Row] = []
         for (dataset, part), group in _by_part(asked).items():
-            visible = warehouse.visible(connection, dataset, part, edition=at)
+            line = warehouse.timeline(connection, dataset, part, edition=at).get((dataset, part), [])
+            visible = list({event.vintage["vintage_id"]: event.vintage for event in line}.values())
             if first:
                 chosen = {row["vintage_id"]: _Chosen(row, None, False, False) for row in visible}
             else:
-                one = _choose(connection, dataset, part, visible, known)
+                one = _choose(line, known) if line else None
                 chosen = {one.vintage["vintage_id"]: one} if one is not None else {}
             cells = _cells(warehouse, [item.vintage for item in chosen.values()], group, start, end)
             if first:
@@ -162,15 +164,12 @@ def vintages(warehouse: Warehouse, series: str, *, period: str | None = None, ed
 def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
     """Every series held in the newest vintages: series, part, label, entity, unit, multiplier, first, last, observations."""
     with warehouse.engine.connect() as connection:
-        newest = {(row["dataset"], row["part"]): row for row in warehouse.visible(connection, dataset)}
+        newest = warehouse.newest(connection, dataset)
     if not newest:
         raise UsageError(
             f"nothing is held of '{dataset or 'any dataset'}'", next_step="`figurekeeper status` shows what is held"
         )
-    files = {
-        name: [str(warehouse.path(row[f"{name}_file"])) for row in newest.values()]
-        for name in ("series", "observations")
-    }
+    files = {name: [str(warehouse.path(row[f"{name}_file"])) for row in newest] for name in ("series", "observations")}
     query = f"""
         select s.dataset || ':' || s.series_key as series, s.part, s.label, s.entity, s.unit, s.multiplier,
                min(o.period) as first, max(o.period) as last, count(o.period) as observations
@@ -184,39 +183,50 @@ def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
 
 
 def revisions(
-    warehouse: Warehouse, dataset: str | None = None, *, since: str | None = None, edition: int | None = None
+    warehouse: Warehouse, of: str | None = None, *, since: str | None = None, edition: int | None = None
 ) -> list[Row]:
-    """Every change between neighbouring vintages, derived from the vintages themselves; noise is left out.
+    """Every change between neighbouring vintages, oldest first, derived from the vintages themselves; noise is left out.
 
     Rows: series, period, kind, weight, old, new, relative, old_status, new_status, known_from, vintage, before (the
-    vintage it is compared with). `since` keeps changes known from that day on. Raises UsageError for an unknown dataset.
+    vintage it is compared with). `of` is a dataset, a series, or None for all; `since` keeps changes known from the
+    beginning of that year, month or day on. Raises UsageError for an unknown dataset or series.
     """
-    start = clock.parse_as_of(since) - timedelta(days=1) if since is not None else None
+    rows = list(iter_revisions(warehouse, of, since=since, edition=edition))
+    return sorted(rows, key=lambda row: (row["known_from"], row["series"], row["period"]))
+
+
+def iter_revisions(
+    warehouse: Warehouse, of: str | None = None, *, since: str | None = None, edition: int | None = None
+) -> Iterator[Row]:
+    """The rows of `revisions`, newest vintage first, computed as they are asked for."""
+    start = clock.to_text(clock.parse_since(since)) if since is not None else ""
     with warehouse.engine.connect() as connection:
         at = _edition(warehouse, connection, edition)
         described = dict(
             connection.execute(select(ledger.datasets.c.dataset, ledger.datasets.c.description)).tuples().all()
         )
+        asked = find(connection, of) if of is not None and ":" in of else None
+        dataset = asked.dataset if asked is not None else of
         if dataset is not None and dataset not in described:
             raise UsageError(
                 f"nothing is held of a dataset '{dataset}'",
                 next_step=f"held are: {', '.join(sorted(described)) or 'none'}",
             )
-        visible = warehouse.visible(connection, dataset, edition=at)
-    parts: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
-    for row in visible:
-        parts[row["dataset"], row["part"]].append(row)
-    found: list[Row] = []
-    for (name, part), line in sorted(parts.items()):
+        lines = warehouse.timeline(connection, dataset, asked.part if asked is not None else None, edition=at)
+    steps: list[tuple[Event, list[Event], Equality]] = []
+    for (name, part), events in lines.items():
         rule = Equality(**described[name].get("equality", {}).get(part, {}))
-        for position in range(1, len(line)):
-            if start is None or clock.from_text(line[position]["known_from"]) > start:
-                found += _changes(warehouse, line[: position + 1], rule)
-    return found
+        changed = [next(group) for _, group in groupby(events, key=lambda event: event.vintage["vintage_id"])]
+        steps += [(changed[i], changed[: i + 1], rule) for i in range(1, len(changed)) if changed[i].at >= start]
+    for _, line, rule in sorted(steps, key=lambda step: step[0], reverse=True):
+        for row in _changes(warehouse, line, rule):
+            if asked is None or row["series"] == asked.name:
+                yield row
 
 
-def _changes(warehouse: Warehouse, line: Sequence[RowMapping], rule: Equality) -> list[Row]:
-    """What the last vintage of a line changed against the one before it."""
+def _changes(warehouse: Warehouse, events: Sequence[Event], rule: Equality) -> list[Row]:
+    """What the last of some events, each of another vintage than the one before, changed against its predecessor."""
+    line = [event.vintage for event in events]
     (old, old_series), (new, new_series) = read_vintage(warehouse, line[-2]), read_vintage(warehouse, line[-1])
     older = [read_vintage(warehouse, row)[0] for row in reversed(line[-7:-2])]
     comparison = compare(line[-2]["vintage_id"], old, old_series, new, new_series, rule, older)
@@ -231,7 +241,7 @@ def _changes(warehouse: Warehouse, line: Sequence[RowMapping], rule: Equality) -
             "relative": change["rel_change"],
             "old_status": change["old_status"],
             "new_status": change["new_status"],
-            "known_from": line[-1]["known_from"],
+            "known_from": events[-1].at,
             "vintage": line[-1]["vintage_id"],
             "before": line[-2]["vintage_id"],
         }
@@ -256,42 +266,29 @@ def _by_part(asked: Sequence[Asked]) -> dict[tuple[str, str], list[Asked]]:
     return groups
 
 
-def _choose(
-    connection: Connection, dataset: str, part: str, visible: Sequence[RowMapping], known: datetime | None
-) -> _Chosen | None:
-    """The newest vintage known at an instant (None: at all), and how sure one can be of that."""
-    if not visible:
-        return None
-    if known is None:
-        return _Chosen(visible[-1], None, False, False)
-    limit = clock.to_text(known)
-    before = [row for row in visible if row["known_from"] <= limit]
-    after = visible[len(before)] if len(before) < len(visible) else None
+def _choose(line: Sequence[Event], known: datetime | None) -> _Chosen | None:
+    """The vintage known at an instant (None: at all), and how sure one can be of that."""
+    limit = clock.to_text(known) if known is not None else line[-1].at
+    before = [event for event in line if event.at <= limit]
     if not before:
         return None
-    next_known = after["known_from"] if after is not None else None
-    ambiguous = any(_inside_stamp(row, known) for row in (before[-1], after) if row is not None)
-    return _Chosen(before[-1], next_known, _gap(connection, dataset, part, limit, next_known), ambiguous)
+    vintage = before[-1].vintage
+    if known is None:
+        return _Chosen(vintage, None, False, False)
+    others = [event for event in line[len(before) :] if event.vintage["vintage_id"] != vintage["vintage_id"]]
+    after = others[0] if others else None
+    confirmed = any(event.at > limit and (after is None or event < after) for event in line[len(before) :])
+    ambiguous = any(
+        event.at == event.vintage["known_from"] and _inside_stamp(event.vintage, known)
+        for event in (before[-1], after)
+        if event is not None
+    )
+    return _Chosen(vintage, after.at if after is not None else None, not confirmed, ambiguous)
 
 
 def _inside_stamp(vintage: RowMapping, known: datetime) -> bool:
     end = clock.from_text(vintage["known_from"])
     return end - _IMPRECISION[Precision(vintage["precision"])] < known < end
-
-
-def _gap(connection: Connection, dataset: str, part: str, limit: str, next_known: str | None) -> bool:
-    """True when no complete reading of the part confirmed the vintage between the date asked and the next vintage."""
-    columns = ledger.batches.c
-    query = select(columns.header).where(
-        columns.dataset == dataset,
-        columns.complete,
-        columns.decision.in_(("unchanged", "published", "published with warnings")),
-        columns.fetched_at >= limit,
-    )
-    if next_known is not None:
-        query = query.where(columns.fetched_at < next_known)
-    headers = connection.execute(query.order_by(columns.fetched_at)).scalars()
-    return all(header.get("parts", {}).get(part) != "unchanged" for header in headers)
 
 
 def _cells(
@@ -306,14 +303,16 @@ def _cells(
     for bound, sign in ((start, ">="), (end, "<=")):
         if bound is not None:
             bounds += f" and period_start {sign} ?"
-            parameters.append(clock.period_start(bound))
+            parameters.append(clock.period_start(bound) if sign == ">=" else clock.period_end(bound))
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"select {_VALUE_COLUMNS} from read_parquet(?) where series_key in (select unnest(?)) and {_FILLED}{bounds}",
             parameters,
         ).fetchall()
     names = _VALUE_COLUMNS.split(", ")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    cells = [dict(zip(names, row, strict=True)) for row in rows]
+    # A year is no answer to a question about one of its quarters.
+    return [cell for cell in cells if end is None or clock.period_end(cell["period"]) <= clock.period_end(end)]
 
 
 def _first_held(cells: Sequence[Row], visible: Sequence[RowMapping]) -> list[Row]:

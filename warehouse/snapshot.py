@@ -7,17 +7,19 @@ do not hold.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
-from warehouse import clock
+from warehouse import clock, ledger
 from warehouse.errors import UsageError
 from warehouse.files import replacing
 from warehouse.lineage import batches, datasets
-from warehouse.store import Warehouse
+from warehouse.store import Event, Warehouse
 
 _COMMENTS = {
     "series": "dataset:key, the provider's own key in its own dimension order",
@@ -46,6 +48,31 @@ _COMMENTS = {
     "vintage_id": "the vintage",
     "vintage": "the vintage",
     "edition": "the edition of this file",
+    "url": "the request",
+    "method": "HTTP method of the request",
+    "number": "order of the answers of a batch",
+    "payload_sha256": "sha256 of the answer; figurekeeper payload SHA256 prints it",
+    "decision": "what became of the last batch, or of this one",
+    "message": "the decision in words",
+    "batch": "the refresh",
+    "failed": "rules that failed",
+    "can": "what a person may decide",
+    "actor": "who or what decided",
+    "at": "when it was decided, UTC",
+    "title": "what the dataset is",
+    "title_zh": "the same in Chinese",
+    "revisions": "cells revised between neighbouring vintages, as counted when they were published",
+    "vintages": "vintages held",
+    "last_refresh": "when everything was last asked for as of now, UTC",
+    "stale": "no good refresh for longer than the calendar allows",
+    "licence": "the publisher's terms",
+    "citation": "how to cite the publisher",
+    "profile": "sandbox, live or synthetic",
+    "written_at": "when this file was written, UTC",
+    "old": "value in the vintage before",
+    "new": "value in this vintage",
+    "kind": "revision, first value, withdrawal",
+    "before": "the vintage before",
     "batch_id": "the refresh that brought it",
     "fetched_at": "when it was fetched, UTC",
     "revised": "cells revised against the vintage before",
@@ -54,6 +81,32 @@ _COMMENTS = {
     "observations": "number of observations",
     "sha256": "of its last payload",
 }
+#: Questions as views. `revisions` takes two values within a millionth for the same; the exact rules are those of the verb.
+_VIEWS = (
+    """create view first_held as
+    select o.dataset || ':' || o.series_key as series, o.period, arg_min(o.value, t.known_from) as value,
+           min(t.known_from) as known_from, arg_min(o.vintage_id, t.known_from) as vintage
+    from observations o join timeline t on t.vintage_id = o.vintage_id where o.value is not null group by all""",
+    """create view revisions as
+    with line as (
+        select dataset, part, known_from, vintage_id,
+               lag(vintage_id) over (partition by dataset, part order by known_from, fetched_at, sha256) as before
+        from timeline
+    ), steps as (select * from line where before is not null and before <> vintage_id),
+    news as (select s.known_from, s.vintage_id as vintage, s.before, o.dataset, o.series_key, o.period, o.value
+             from steps s join observations o on o.vintage_id = s.vintage_id where o.value is not null),
+    olds as (select s.known_from, s.vintage_id as vintage, s.before, o.dataset, o.series_key, o.period, o.value
+             from steps s join observations o on o.vintage_id = s.before where o.value is not null)
+    select dataset || ':' || series_key as series, period,
+           case when o.value is null then 'first value' when n.value is null then 'withdrawal' else 'revision' end as kind,
+           o.value as old, n.value as new, known_from, vintage, before
+    from news n full outer join olds o using (dataset, series_key, period, known_from, vintage, before)
+    where o.value is null or n.value is null or abs(n.value - o.value) > 1e-6 * abs(o.value)""",
+    """create view lineage as
+    select c.series, c.period, c.value, c.vintage, c.known_from, v.batch_id, p.number, p.method, p.url, p.status,
+           p.fetched_at, p.sha256 as payload_sha256
+    from "current" c join vintages v on v.vintage_id = c.vintage join payloads p on p.vintage_id = c.vintage""",
+)
 _FILLED = "(o.value is not null or o.value_text is not null or o.status <> '')"
 
 
@@ -62,13 +115,24 @@ def write(warehouse: Warehouse) -> Path:
     path = warehouse.root / "indicators.duckdb"
     with warehouse.engine.connect() as connection:
         edition = warehouse.edition(connection)
-        visible = warehouse.visible(connection)
+        visible = warehouse.visible(connection, edition=edition)
+        lines = warehouse.timeline(connection, edition=edition)
+    for left in warehouse.root.glob(f".{path.name}.*"):  # by a process that was killed while it wrote
+        left.unlink(missing_ok=True)
     with replacing(path) as temporary, duckdb.connect(str(temporary)) as database:
         database.register("given", _vintages(visible))
         database.execute("create table vintages as select * from given")
         database.unregister("given")
+        database.register("given", _timeline(lines))
+        database.execute("create table timeline as select * from given")
+        database.unregister("given")
         _views(warehouse, database, visible)
         _current(database, edition)
+        database.register("given", _payloads(warehouse, visible))
+        database.execute("create table payloads as select * from given")
+        database.unregister("given")
+        for view in _VIEWS:
+            database.execute(view)
         for name, rows in (("datasets", datasets(warehouse)), ("batches", batches(warehouse, limit=1000))):
             if rows:
                 database.register("given", pa.Table.from_pylist(rows))
@@ -109,6 +173,42 @@ def _vintages(visible: list[RowMapping]) -> pa.Table:
     return pa.table(columns)
 
 
+def _timeline(lines: Mapping[tuple[str, str], Sequence[Event]]) -> pa.Table:
+    """Which vintage of a part was known from when on; one that came back, or was confirmed, stands more than once."""
+    rows = [
+        {
+            "dataset": dataset,
+            "part": part,
+            "known_from": event.at,
+            "fetched_at": event.fetched_at,
+            "sha256": event.sha256,
+            "vintage_id": event.vintage["vintage_id"],
+        }
+        for (dataset, part), line in sorted(lines.items())
+        for event in line
+    ]
+    names = ("dataset", "part", "known_from", "fetched_at", "sha256", "vintage_id")
+    return pa.Table.from_pylist(rows, schema=pa.schema([pa.field(name, pa.string()) for name in names]))
+
+
+def _payloads(warehouse: Warehouse, visible: list[RowMapping]) -> pa.Table:
+    """The answers from which visible vintages were read."""
+    shown = {(row["batch_id"], row["vintage_id"]) for row in visible}
+    columns = ledger.payloads.c
+    with warehouse.engine.connect() as connection:
+        found = connection.execute(
+            select(
+                columns.batch_id, columns.vintage_id, columns.number, columns.method, columns.url, columns.status,
+                columns.fetched_at, columns.sha256,
+            ).where(columns.vintage_id.is_not(None))
+        ).mappings().all()  # fmt: skip
+    rows = [dict(row) for row in found if (row["batch_id"], row["vintage_id"]) in shown]
+    names = ("batch_id", "vintage_id", "number", "method", "url", "status", "fetched_at", "sha256")
+    kinds = {"number": pa.int64(), "status": pa.int64()}
+    schema = pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in names])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
 def _views(warehouse: Warehouse, database: duckdb.DuckDBPyConnection, visible: list[RowMapping]) -> None:
     """Views over exactly the visible files; empty tables of the same shape before the first publish."""
     from warehouse.schema import OBSERVATIONS
@@ -134,19 +234,20 @@ def _current(database: duckdb.DuckDBPyConnection, edition: int) -> None:
         join vintages v on v.vintage_id = o.vintage_id
         join series s on s.vintage_id = o.vintage_id and s.series_key = o.series_key
         where {_FILLED} and o.vintage_id in """
-    newest = "(select arg_max(vintage_id, (known_from, fetched_at, sha256)) from vintages{} group by dataset, part)"
+    newest = "(select arg_max(vintage_id, (known_from, fetched_at, sha256)) from timeline{} group by dataset, part)"
     database.execute(f'create table "current" as select {columns} {newest.format("")} order by series, period')
+    # Texts are compared, not timestamps: an analyst's session may be in any time zone.
     database.execute(
         f"create macro as_of(day) as table select {columns} "
-        + newest.format(" where known_from::timestamptz < day::date + interval 1 day")
+        + newest.format(" where known_from < strftime(day::date + interval 1 day, '%Y-%m-%d')")
     )
 
 
 def _comment(database: duckdb.DuckDBPyConnection) -> None:
-    kinds = database.execute("select table_name, table_type from information_schema.tables").fetchall()
-    tables = {name for name, kind in kinds if kind == "BASE TABLE"}
-    rows = database.execute("select table_name, column_name from information_schema.columns").fetchall()
+    """Say of every column what it is; a column nobody has described is a mistake of ours."""
+    rows = database.execute(
+        "select table_name, column_name from duckdb_columns() where not internal and database_name = current_database()"
+    ).fetchall()
     for table, column in rows:
-        if table in tables and column in _COMMENTS:
-            text = _COMMENTS[column].replace("'", "''")
-            database.execute(f"""comment on column "{table}"."{column}" is '{text}'""")
+        text = _COMMENTS[column].replace("'", "''")
+        database.execute(f"""comment on column "{table}"."{column}" is '{text}'""")

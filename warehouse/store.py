@@ -44,6 +44,19 @@ class DatasetFacts:
     equality: Mapping[str, Equality] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, order=True)
+class Event:
+    """A moment at which a state of a part is known to have been public: a vintage's own, or a reading that confirmed it.
+
+    Ordered by time, then fetch time, then sha256; never by the time of loading.
+    """
+
+    at: str
+    fetched_at: str
+    sha256: str
+    vintage: RowMapping = field(compare=False)
+
+
 def order_of(vintage: RowMapping) -> tuple[str, str, str]:
     """The order of vintages: known_from, then fetch time, then sha256; never the time of loading."""
     return vintage["known_from"], vintage["fetched_at"], vintage["sha256"]
@@ -55,6 +68,11 @@ class Warehouse:
     def __init__(self, home: Path, profile: str, *, create: bool = True) -> None:
         if profile not in PROFILES:
             raise UsageError(f"'{profile}' is no profile", next_step=f"choose one of {', '.join(PROFILES)}")
+        if set("*?[]#") & set(str(home.resolve())):
+            raise UsageError(
+                f"{home.resolve()} has one of * ? [ ] # in its name, which mean something else in file patterns and addresses",
+                next_step="set FIGUREKEEPER_HOME to a folder without them",
+            )
         self.profile = profile
         self.root = (home / profile).resolve()
         self.database = self.root / "catalog.sqlite"
@@ -139,6 +157,36 @@ class Warehouse:
         if part is not None:
             query = query.where(columns.part == part)
         return sorted(connection.execute(query).mappings().all(), key=order_of)
+
+    def timeline(
+        self, connection: Connection, dataset: str | None = None, part: str | None = None, *, edition: int | None = None
+    ) -> dict[tuple[str, str], list[Event]]:
+        """For each (dataset, part), its events in order: the last one up to a day answers "as of" that day.
+
+        A vintage that came back, or was found unchanged after another one is loaded late, stands here more than once.
+        """
+        at = self.edition(connection) if edition is None else edition
+        events: dict[tuple[str, str], list[Event]] = {}
+        shown: dict[tuple[str, str, str], RowMapping] = {}
+        for row in self.visible(connection, dataset, part, edition=at):
+            shown[row["dataset"], row["part"], row["vintage_id"]] = row
+            events.setdefault((row["dataset"], row["part"]), []).append(Event(*order_of(row), row))
+        columns = ledger.confirmations.c
+        query = select(ledger.confirmations).where(columns.recorded_in <= at)
+        query = query if dataset is None else query.where(columns.dataset == dataset)
+        query = query if part is None else query.where(columns.part == part)
+        for row in connection.execute(query).mappings():
+            vintage = shown.get((row["dataset"], row["part"], row["vintage_id"]))
+            if vintage is not None:
+                event = Event(row["at"], row["fetched_at"], row["sha256"], vintage)
+                events[row["dataset"], row["part"]].append(event)
+        return {key: sorted(line) for key, line in events.items()}
+
+    def newest(
+        self, connection: Connection, dataset: str | None = None, *, edition: int | None = None
+    ) -> list[RowMapping]:
+        """The vintage of each part that is the latest known."""
+        return [line[-1].vintage for _, line in sorted(self.timeline(connection, dataset, edition=edition).items())]
 
     def path(self, relative: str) -> Path:
         """A file named in the ledger."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.files import replacing
+from warehouse.files import replacing, storage_errors
 from warehouse.schema import OBSERVATIONS, SERIES
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ SERIES_STORED = pa.schema(
         *SERIES,
     ]
 )
+#: A publish that was cut off is completed before the next one, so its commit is among the newest.
+_RECENT = 20
+TABLES = ("observations", "series")
 _SCHEMAS = {"observations": OBSERVATIONS, "series": SERIES_STORED}
 
 
@@ -57,7 +60,7 @@ class Tables:
             self._catalog = SqlCatalog(
                 "figurekeeper",
                 uri=self.catalog_uri,
-                warehouse=(self.root / "tables").as_uri(),
+                warehouse=_address(self.root / "tables"),
                 **{"py-io-impl": "warehouse.durable_io.DurableFileIO"},
             )
             self._catalog.create_namespace_if_not_exists("figurekeeper")
@@ -66,25 +69,38 @@ class Tables:
     def table(self, name: str) -> Table:
         """One of the tables, created when missing."""
         return self.catalog.create_table_if_not_exists(
-            f"figurekeeper.{name}", schema=_SCHEMAS[name], location=(self.root / "tables" / name).as_uri()
+            f"figurekeeper.{name}", schema=_SCHEMAS[name], location=_address(self.root / "tables" / name)
         )
 
     def add(self, name: str, files: Sequence[Path], batch_id: str) -> str:
         """Add staged files in one commit; returns the snapshot id. A batch that is already in is not added again."""
-        table = self.table(name)
-        for snapshot in reversed(table.snapshots()):
-            if snapshot.summary is not None and snapshot.summary.additional_properties.get(BATCH_PROPERTY) == batch_id:
-                return str(snapshot.snapshot_id)
-        table.add_files([path.as_uri() for path in files], snapshot_properties={BATCH_PROPERTY: batch_id})
-        snapshot_now = table.current_snapshot()
+        with storage_errors(self.root):
+            table = self.table(name)
+            for snapshot in table.snapshots()[-_RECENT:]:
+                told = snapshot.summary.additional_properties if snapshot.summary is not None else {}
+                if told.get(BATCH_PROPERTY) == batch_id:
+                    return str(snapshot.snapshot_id)
+            # Its own search for duplicates reads every file of the table; the batch id above is ours.
+            table.add_files(
+                [_address(path) for path in files],
+                snapshot_properties={BATCH_PROPERTY: batch_id},
+                check_duplicate_files=False,
+            )
+            snapshot_now = table.current_snapshot()
         assert snapshot_now is not None
         return str(snapshot_now.snapshot_id)
 
     def drop(self, name: str, vintage_ids: Sequence[str], batch_id: str) -> str | None:
         """Take vintages out of the newest state in one commit; their files stay, for older editions."""
-        table = self.table(name)
-        if vintage_ids:
-            listed = ", ".join(f"'{vintage_id}'" for vintage_id in vintage_ids)
-            table.delete(f"vintage_id in ({listed})", snapshot_properties={BATCH_PROPERTY: f"void:{batch_id}"})
-        snapshot_now = table.current_snapshot()
+        with storage_errors(self.root):
+            table = self.table(name)
+            if vintage_ids:
+                listed = ", ".join(f"'{vintage_id}'" for vintage_id in vintage_ids)
+                table.delete(f"vintage_id in ({listed})", snapshot_properties={BATCH_PROPERTY: f"void:{batch_id}"})
+            snapshot_now = table.current_snapshot()
         return None if snapshot_now is None else str(snapshot_now.snapshot_id)
+
+
+def _address(path: Path) -> str:
+    """A file's address as PyIceberg wants it: unquoted, since it does not undo the quoting of Path.as_uri."""
+    return f"file://{path}"

@@ -134,7 +134,7 @@ def test_a_backfill_of_the_archive_takes_its_place_before_what_is_held(run: Run,
 
     run("refresh", "worldbank.wdi")
     ask = Ask(parts=("GB.XPD.RSDV.GD.ZS",), versions=("202507", "202109"))
-    outcomes = pipeline.backfill(settings.load(), "worldbank.wdi", ask, note=lambda _: None)
+    outcomes = pipeline.backfill(settings.load(), "worldbank.wdi", ask, reason="a test", note=lambda _: None)
     assert [outcome.vintages for outcome in outcomes] == [1, 1]
     rows = run("vintages", GDP_SHARE, "--period", "2017", "--format", "json").rows
     assert [(row["basis"], row["known_from"][:10], round(row["value"], 3)) for row in rows] == [

@@ -105,12 +105,12 @@ def load(
     """One batch: stage the parts and close it with a decision (unchanged when nothing was staged): (batch id, edition)."""
     with warehouse.lease(facts.id):
         batch = publish.begin(warehouse, facts, "test", None)
-        staged = [item for data in parts if (item := staging.stage(warehouse, facts, batch, data)) is not None]
+        found = [staging.stage(warehouse, facts, batch, data) for data in parts]
+        staged = [item for item in found if isinstance(item, staging.Staged)]
         payloads = [(data.part, payload) for data in parts for payload in data.payloads]
         for _, payload in payloads:
             warehouse.payloads.store(payload.content)
-        kept = {item.evidence.data.part for item in staged}
-        header = {"parts": {data.part: "changed" if data.part in kept else "unchanged" for data in parts}}
+        header = {"confirmed": [item.row for item in found if isinstance(item, staging.Confirmed)]}
         publish.record_stage(warehouse, batch, staged, payloads, (), header)
         ending = decision if staged else Decision.UNCHANGED
         return batch, publish.close(warehouse, batch, Closing(ending, "test", "by a test"))

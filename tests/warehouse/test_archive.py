@@ -63,6 +63,15 @@ def test_a_changed_journal_line_is_found(tmp_path: Path, old: bytes, new: bytes)
         list(Journal(path).entries())
 
 
+def test_missing_lines_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(path).append([(number, "batch", {}) for number in range(1, 6)])
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    Journal(path).append([(6, "batch", {})])
+    with pytest.raises(Corrupted, match="line 3"):
+        list(Journal(path).entries())
+
+
 def test_a_long_journal_is_continued_from_its_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     journal.append([(1, "batch", {"text": "x" * 300_000})])

@@ -27,7 +27,7 @@ def test_an_as_of_date_means_its_end(text: str, end: str) -> None:
     assert clock.to_text(clock.parse_as_of(text)) == end
 
 
-@pytest.mark.parametrize("text", ["2021-13", "2021-02-30", "yesterday", "", "21", "2021-1-1"])
+@pytest.mark.parametrize("text", ["2021-13", "2021-02-30", "yesterday", "", "21", "2021-1-1", "20211231", "2021-W52"])
 def test_a_bad_date_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="Next: write 2021"):
         clock.parse_as_of(text)
@@ -62,23 +62,49 @@ def test_a_publishers_day_ends_in_its_own_time_zone() -> None:
 def test_a_later_stamp_counts() -> None:
     stamp = clock.day_stamp(date(2024, 5, 2), "Europe/Paris", "2024-05-02")
     known = clock.known_from(stamp, FETCHED, clock.end_of_day(date(2024, 4, 1)))
-    assert (known.at, known.basis, known.precision, known.note) == (stamp.at, Basis.PUBLISHER, Precision.DAY, None)
+    assert (known.at, known.basis, known.precision, known.note) == (FETCHED, Basis.PUBLISHER, Precision.DAY, None)
+    late = clock.known_from(stamp, datetime(2024, 6, 1, tzinfo=UTC), None)
+    assert late.at == stamp.at
 
 
 @pytest.mark.parametrize(
-    ("stamp", "last", "word"),
+    ("stamp", "last", "last_stamp", "word"),
     [
-        (date(2024, 5, 2), date(2024, 5, 2), "did not move"),
-        (date(2024, 4, 2), date(2024, 5, 1), "went backwards"),
-        (date(2024, 5, 9), None, "in the future"),
+        (date(2024, 5, 1), date(2024, 4, 1), "2024-05-01", "did not move"),
+        (date(2024, 4, 2), date(2024, 5, 1), "2024-05-01", "went backwards"),
+        (date(2024, 5, 9), None, None, "in the future"),
     ],
 )
-def test_a_stamp_that_lies_gives_way_to_the_fetch_time(stamp: date, last: date | None, word: str) -> None:
-    known = clock.known_from(
-        clock.day_stamp(stamp, "UTC", str(stamp)), FETCHED, clock.end_of_day(last) if last else None
-    )
+def test_a_stamp_that_lies_gives_way_to_the_fetch_time(
+    stamp: date, last: date | None, last_stamp: str | None, word: str
+) -> None:
+    before = clock.end_of_day(last) if last else None
+    known = clock.known_from(clock.day_stamp(stamp, "UTC", str(stamp)), FETCHED, before, last_stamp)
     assert (known.at, known.basis) == (FETCHED, Basis.CAPTURED)
     assert word in (known.note or "")
+
+
+def test_what_is_seen_later_comes_after_what_was_seen_before() -> None:
+    assert clock.known_from(None, FETCHED, FETCHED).at > FETCHED
+
+
+def test_an_archive_of_a_month_that_has_not_ended_was_known_when_it_was_fetched() -> None:
+    assert clock.known_from(clock.archive_stamp("202405", "UTC"), FETCHED, None).at == FETCHED
+
+
+@pytest.mark.parametrize(
+    ("period", "end"), [("2017", date(2017, 12, 31)), ("2017-Q3", date(2017, 9, 30)), ("2016-02", date(2016, 2, 29))]
+)
+def test_periods_end_where_sdmx_says(period: str, end: date) -> None:
+    assert clock.period_end(period) == end
+
+
+def test_since_means_the_beginning() -> None:
+    assert [clock.to_text(clock.parse_since(text))[:10] for text in ("2025", "2025-06", "2025-06-15")] == [
+        "2025-01-01",
+        "2025-06-01",
+        "2025-06-15",
+    ]
 
 
 def test_no_stamp_is_captured_without_a_warning() -> None:

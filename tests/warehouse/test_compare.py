@@ -91,7 +91,9 @@ def test_evidence_counts_every_series_of_either_side() -> None:
 
 
 def test_values_that_became_zero_and_new_values_of_another_size_are_counted() -> None:
-    [china] = compared({A: 2.0, B: 4.0}, {A: 2.0, B: 0.0, ("CHN.X", "2019"): 0.0, ("CHN.X", "2020"): 400.0}).evidence.to_pylist()
+    [china] = compared(
+        {A: 2.0, B: 4.0}, {A: 2.0, B: 0.0, ("CHN.X", "2019"): 0.0, ("CHN.X", "2020"): 400.0}
+    ).evidence.to_pylist()
     assert (china["zeroed_n"], china["added_zero_n"], round(china["added_jump"], 6)) == (1, 1, 2.0)
 
 

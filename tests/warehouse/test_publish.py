@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from warehouse.errors import StoreUnwritable, UnknownBatch, UsageError, WrongPro
 from warehouse.publish import Closing
 from warehouse.schema import Decision, Scope
 from warehouse.store import Warehouse
+from warehouse.tables import Tables
 
 S = "test.one:CHN.X"
 A = ("CHN.X", "2017")
@@ -46,6 +49,90 @@ def test_whole_vintages_answer_as_of_whatever_the_order_of_loading(tmp_path: Pat
     assert [value(warehouse, day) for day in ("2021-06-30", "2022-06-30", "2023-06-30")] == [1.0, 2.0, 3.0]
     assert value(warehouse, "2020-12-31") is None
     assert value(warehouse) == 3.0
+
+
+def test_a_state_that_came_back_is_known_again_whatever_the_order_of_loading(tmp_path: Path) -> None:
+    months = {"202101": 1.0, "202102": 2.0, "202103": 1.0}
+    for number, order in enumerate(permutations(months)):
+        warehouse = store(tmp_path / str(number))
+        for month in order:
+            load(warehouse, part({A: months[month]}, "2024-01-10", archive=month))
+        answers = [value(warehouse, day) for day in ("2021-02-15", "2021-03-15", "2021-04-15")]
+        assert (answers, value(warehouse)) == ([1.0, 2.0, 1.0], 1.0), order
+
+
+def test_a_reading_that_found_nothing_new_counts_when_an_archive_comes_late(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    load(warehouse, part({A: 1.0}, "2024-03-10"))
+    load(warehouse, part({A: 2.0}, "2024-06-01", archive="202401"))
+    assert [value(warehouse, day) for day in ("2024-01-20", "2024-02-10", "2024-03-20")] == [1.0, 2.0, 1.0]
+    assert value(warehouse, "2024-02-10", edition=1) == 1.0
+
+
+def test_a_correction_on_the_stamps_own_day_shows_at_once_and_once(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10T12:00", stamp="2024-01-10"))
+    for hour in ("13", "14", "15"):
+        load(warehouse, part({A: 5.0}, f"2024-01-10T{hour}:00", stamp="2024-01-10"))
+    assert value(warehouse) == 5.0
+    assert len(questions.vintages(warehouse, S)) == 2
+
+
+@pytest.mark.parametrize("name", ["with space", "用户", "per%cent"])
+def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
+    warehouse = store(tmp_path / name)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    load(warehouse, part({A: 2.0}, "2024-02-10"))
+    assert value(warehouse) == 2.0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+@pytest.mark.parametrize("name", ["a[b]", "a#b"])
+def test_a_folder_name_that_means_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="FIGUREKEEPER_HOME"):
+        store(tmp_path / name)
+
+
+def test_a_batch_whose_publish_has_begun_cannot_fail_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("warehouse.publish._record", lambda *_: (_ for _ in ()).throw(OSError("odd")))
+        with pytest.raises(OSError, match="odd"):
+            load(warehouse, part({A: 1.0}, "2024-01-10"))
+    with warehouse.engine.connect() as connection:
+        [batch] = connection.execute(select(ledger.batches.c.batch_id)).scalars()
+    assert publish.close(warehouse, batch, Closing(Decision.FAILED, "test", "odd")) is None
+    assert publish.read_batch(warehouse, batch)["decision"] == "published"
+    assert value(warehouse) == 1.0
+
+
+def test_a_batch_that_cannot_be_completed_stops_its_own_dataset_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = store(tmp_path)
+    other = replace(FACTS, id="test.two")
+    add = Tables.add
+
+    def broken(self: Tables, name: str, files: list[Path], batch_id: str) -> str:
+        if batch_id.startswith("test.one"):
+            raise OSError("odd")
+        return add(self, name, files, batch_id)
+
+    monkeypatch.setattr(Tables, "add", broken)
+    with pytest.raises(OSError, match="odd"):
+        load(warehouse, part({A: 1.0}, "2024-01-10"))
+    assert load(warehouse, part({A: 1.0}, "2024-01-10"), facts=other)[1] == 1
+    with pytest.raises(OSError, match="odd"):
+        load(warehouse, part({A: 1.0}, "2024-01-10"))
+
+
+def test_a_complete_reading_after_a_partial_one_sees_what_was_withdrawn(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0, B: 2.0}, "2024-01-10"))
+    load(warehouse, part({B: 2.5}, "2024-02-10", scope=Scope(start="2018")))
+    load(warehouse, part({B: 2.5}, "2024-03-10"))
+    assert value(warehouse) is None
 
 
 def test_an_answer_for_an_edition_never_changes(tmp_path: Path) -> None:

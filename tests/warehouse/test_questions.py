@@ -37,7 +37,7 @@ def test_the_unit_stamp_basis_and_next_vintage_travel_with_a_value(held: Warehou
         "percent",
         0,
     )
-    assert (row["known_from"], row["precision"], row["basis"]) == ("2024-01-10T23:59:59.999999Z", "day", "publisher")
+    assert (row["known_from"], row["precision"], row["basis"]) == ("2024-01-10T12:00:00.000000Z", "day", "publisher")
     assert (row["next_known_from"], row["edition"]) == ("2024-03-10T00:00:00.000000Z", 3)
 
 
@@ -113,20 +113,43 @@ def test_batches_and_datasets_tell_how_things_stand(held: Warehouse) -> None:
     assert (row["vintages"], row["series"], row["observations"], row["revisions"], row["stale"]) == (3, 1, 2, 2, False)
 
 
-def test_the_analysts_file_answers_current_and_as_of_in_sql(held: Warehouse) -> None:
+def test_the_analysts_file_answers_in_sql_in_any_time_zone(held: Warehouse) -> None:
     path = snapshot.write(held)
     with duckdb.connect(str(path), read_only=True) as database:
         assert database.execute('select period, value from "current" order by period').fetchall() == [
             ("2017", 2.0),
             ("2018", 8.0),
         ]
-        assert database.execute("select value from as_of('2024-02-01')").fetchall() == [(1.0,)]
-        assert database.execute("select count(*) from observations").fetchall() == [(5,)]
+        for zone in ("UTC", "Asia/Shanghai", "America/Los_Angeles"):
+            database.execute(f"set TimeZone = '{zone}'")
+            assert database.execute("select value from as_of('2024-01-10')").fetchall() == [(1.0,)]
+            assert database.execute("select value from as_of('2024-01-09')").fetchall() == []
+        assert database.execute("select period, value from first_held order by period").fetchall() == [
+            ("2017", 1.0),
+            ("2018", 9.0),
+        ]
+        revised = database.execute(
+            "select period, kind, old, new from revisions order by known_from, period"
+        ).fetchall()
+        verb = [(row["period"], row["kind"], row["old"], row["new"]) for row in questions.revisions(held, "test.one")]
+        assert revised == verb
+        [(sha256,)] = database.execute("select payload_sha256 from lineage where period = '2018'").fetchall()
+        assert b"8.0" in held.payloads.read(sha256)
+
+
+def test_every_column_of_the_analysts_file_has_a_comment(held: Warehouse) -> None:
+    snapshot.write(held)
+    with snapshot.connect(held) as database:
         bare = database.execute(
-            "select table_name, column_name from duckdb_columns() where comment is null and not internal "
-            "and table_name in ('current', 'vintages')"
+            "select table_name, column_name from duckdb_columns() where not internal and comment is null"
         ).fetchall()
         assert bare == []
+
+
+def test_before_the_first_publish_the_analysts_file_is_empty_but_whole(tmp_path: Path) -> None:
+    with duckdb.connect(str(snapshot.write(store(tmp_path))), read_only=True) as database:
+        for name in ("current", "revisions", "lineage", "first_held"):
+            assert database.execute(f'select count(*) from "{name}"').fetchall() == [(0,)]
 
 
 def test_an_open_connection_survives_ten_publishes(held: Warehouse) -> None:
