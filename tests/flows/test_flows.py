@@ -14,7 +14,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from connectors import datasets
 from connectors.errors import Throttled
-from flows import alerts, backfill, pipeline, planning, refresh, review
+from flows import alerts, backfill, notices, pipeline, planning, refresh, review
 from flows.forms import BackfillForm, RefreshForm, ReviewForm
 from flows.pipeline import IncidentChange, Outcome, PartOutcome
 from flows.settings import Settings
@@ -198,17 +198,17 @@ def test_delivery_goes_on_when_one_channel_refuses(monkeypatch: pytest.MonkeyPat
 
     def deliver(_: Settings, notice: Any) -> bool:
         if notice.channel == "webhook":
-            raise WrongState("the webhook refused", next_step="mend it")
+            raise notices.NotDelivered("the webhook refused", next_step="mend it")
         return True
 
     owed = [Owed("a", "webhook"), Owed("a", "inbox")]
-    monkeypatch.setattr(pipeline, "pending_notices", lambda _: owed)
-    monkeypatch.setattr(pipeline, "deliver", deliver)
+    monkeypatch.setattr(notices, "pending_notices", lambda _: owed)
+    monkeypatch.setattr(notices, "deliver", deliver)
     failed = alerts.deliver_notice("7", return_state=True)
     assert (failed.type.value, failed.message) == ("FAILED", "the webhook refused. Next: mend it")
     owed.pop(0)
     done = alerts.deliver_notice("7", return_state=True)
-    assert done.message == "1 notices delivered: a (inbox)"
+    assert done.message == "notices delivered: a (inbox)"
 
 
 def test_an_announcement_names_dataset_and_incident() -> None:
