@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -23,6 +23,7 @@ from warehouse.schema import PARSED, SERIES, PartData
 
 REPEATED = "row repeated word for word"
 BLANK = "placeholder of a period in which nothing is published"
+_MISSING = frozenset(("", "NaN", "nan", "无"))
 _PERIODS = {
     "A": re.compile(r"(\d{4})"),
     "Q": re.compile(r"(\d{4})-Q([1-4])"),
@@ -78,17 +79,30 @@ def part_data(fetched: PartFetch, parsed: Parsed, frequency: str) -> PartData:
     )
 
 
-def without_blank_ends(cells: Sequence[tuple[str, str, str | None]], skipped: dict[str, int]) -> list[bool]:
-    """Which cells (key, period, published text) to keep: those between the first and the last period in which any cell
-    has a text. Providers pad answers with years that nobody has published yet; the rest is counted in `skipped`."""
-    published = [period for _, period, text in cells if text]
+def is_missing(text: str | None) -> bool:
+    """True for a published text that says that there is no number: none, blank, NaN, 无 (the NBS's "none")."""
+    return text is None or text.strip() in _MISSING
+
+
+def without_blank_ends(cells: Sequence[tuple[str, str, str | None, str]], skipped: dict[str, int]) -> list[bool]:
+    """Which cells (key, period, published text, flag) to keep: those with a flag, and those between the first and the
+    last period in which any cell has a value. Providers pad answers with years that nobody has published yet; the rest
+    is counted in `skipped`."""
+    published = [period for _, period, text, _ in cells if not is_missing(text)]
     if not published:
         return [True] * len(cells)
     first, last = min(published), max(published)
-    keep = [first <= period <= last for _, period, _ in cells]
+    keep = [bool(flag) or first <= period <= last for _, period, _, flag in cells]
     if not all(keep):
         skipped[BLANK] = keep.count(False)
     return keep
+
+
+def table_of(cells: Iterable[tuple[str, str, str | None, str]]) -> pa.Table:
+    """Cells (key, period, published text, flag) as the columns of `Parsed`."""
+    columns = list(zip(*cells, strict=True)) or [()] * 4
+    names = ("series_key", "period", "value_text", "status")
+    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
 
 
 def canonical_hash(observations: pa.Table, series: pa.Table) -> str:
@@ -129,8 +143,9 @@ def _without_repeats(rows: pa.Table, part: str) -> tuple[pa.Table, int]:
 
 
 def _numbers(texts: pa.ChunkedArray, part: str) -> pa.ChunkedArray:
-    """The numbers behind published strings; null where the string says that there is none ("", NaN, 无)."""
-    stated = pc.if_else(pc.is_in(texts, pa.array(["", "NaN", "nan", "无"])), pa.scalar(None, pa.string()), texts)
+    """The numbers behind published strings; null where the string says that there is none."""
+    missing = pa.array([is_missing(text) for text in texts.to_pylist()], pa.bool_())
+    stated = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
     try:
         return pc.cast(stated, pa.float64())
     except pa.ArrowInvalid as error:

@@ -73,6 +73,9 @@ class Checks(_Strict):
     max_share_revised: float | None = Field(None, ge=0, le=1)
     max_share_withdrawn: float | None = Field(None, ge=0, le=1)
     max_relative_revision: float | None = Field(None, gt=0)
+    max_rewritten_by: float | None = Field(
+        None, gt=0, description="median change of a series of which nearly all moved"
+    )
     allow_negative: bool | None = None
     contiguous: bool | None = Field(None, description="a gap inside a series is a finding")
 
@@ -91,6 +94,7 @@ class Part(_Strict):
     label_zh: str = ""
     kind: Kind
     unit: str
+    unit_code: str | None = Field(None, description="OECD: the code of UNIT_MEASURE that stands for `unit`")
     multiplier: int = 0
     decimals: int | None = None
     price_base: str | None = None
@@ -127,7 +131,6 @@ class Dataset(_Strict):
     owner: str
     status: Literal["verified offline", "unverified"]
     papers: tuple[str, ...] = ()
-    max_age_of_full_read_days: int = 30
 
     def part(self, part_id: str) -> Part:
         """The part of that id; KeyError when there is none."""

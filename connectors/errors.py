@@ -4,7 +4,7 @@ ProviderError
 ├── Unreachable          retriable    no answer: refused, timed out, cut off, wrong length
 ├── ServerFault          retriable    5xx, or a 4xx that is an HTML page rather than the provider's own message
 ├── Throttled            retriable    429, or the quota prose with another status; carries retry_after
-├── Blocked              stop         403, firewall challenge: never evade, keep the last good data
+├── Blocked              stop         403, firewall challenge, another host: never evade, keep the last good data
 ├── NotFound             stop         the address itself is unknown: dataflow, path or version withdrawn
 ├── NoData               stop         a valid question with an empty answer
 ├── BadRequest           stop         the provider refuses the question

@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-
-from connectors.assemble import Parsed, part_data, without_blank_ends
+from connectors.assemble import Parsed, is_missing, part_data, table_of, without_blank_ends
 from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
-from connectors.errors import Blocked, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
+from connectors.errors import BadRequest, Blocked, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
 from connectors.transport import Transport, asked, classify_status, json_body, json_error, throttled
 from warehouse.schema import PartData, Payload, Scope
 
@@ -29,6 +27,7 @@ API = "publicrelease/web/external"
 PAGE = "page.html"
 HEADERS = (("X-Requested-With", "XMLHttpRequest"), ("Accept", "application/json"))
 NO_VALUES = "period without values"
+BLANK_SLICE = "blank cell of a slice of time where another slice has the value"
 _WALL = (b"wzws", b"waf_zw_verify", b"WZWS_CONFIRM_PREFIX_LABEL")
 _SUFFIX = {"A": "YY", "Q": "SS", "M": "MM"}
 _SPLITS = ("kj1", "kj2", "kj3")
@@ -89,7 +88,7 @@ def classify_page(payload: Payload) -> ProviderError | None:
 def classify(payload: Payload) -> ProviderError | None:
     """What the portal means by an answer; None when it is one."""
     head = payload.content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if payload.status == 429 or b"exceeded the number of requests" in head:
+    if payload.status == 429:
         return throttled(payload)
     if payload.status >= 300:
         return _refusal(payload)
@@ -112,6 +111,12 @@ def _refusal(payload: Payload) -> ProviderError | None:
         )
     if payload.status == 400 and payload.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
         return ServerFault("a page instead of JSON (400)", request=request, next_step="run the refresh again later")
+    if payload.status == 500 and payload.body is not None:
+        return BadRequest(
+            "the portal cannot read the question (500, as it answers a body of another form)",
+            request=request,
+            next_step="compare the request's body with what the portal's own pages send, and correct connectors/nbs.py",
+        )
     return classify_status(payload)
 
 
@@ -241,43 +246,68 @@ def _series_key(indicator: dict[str, Any], region: str) -> str:
     return "_".join([str(indicator["ek"]), *splits, *measure]) + f".{region}"
 
 
+class _Cell(NamedTuple):
+    """One value of the answer, with the indicator (a slice of time has its own) that it was given for."""
+
+    key: str
+    period: str
+    text: str
+    region: str
+    indicator: dict[str, Any]
+
+
 def _parsed(dataset: Dataset, fetched: PartFetch, indicators: dict[str, dict[str, Any]], periods: Any) -> Parsed:
     """Values as columns. "" and 无 stay apart in value_text; blank years before and after all values are counted."""
     part = dataset.part(fetched.part)
     skipped: dict[str, int] = {}
     notes: dict[str, None] = {}
-    series: dict[str, dict[str, Any]] = {}
-    rows: list[tuple[str, str, str]] = []
-    for key, period, text, indicator, region in _cells(dataset, fetched, indicators, periods, skipped):
-        rows.append((key, period, text))
-        if key not in series:
-            series[key] = _series(dataset, part, key, indicator, region, notes)
-    published = [period for _, period, text in rows if text]
+    cells = _joined_slices(dataset, fetched, list(_cells(dataset, fetched, indicators, periods, skipped)), skipped)
+    published = [cell.period for cell in cells if not is_missing(cell.text)]
     if not published:
         raise NoData(
             f"part {part.id}: not one value is published",
             dataset=dataset.id,
             next_step="check region, root id and periods in the dataset file",
         )
+    rows = [(cell.key, cell.period, cell.text, "") for cell in cells]
     kept = list(compress(rows, without_blank_ends(rows, skipped)))
-    silent = sorted(
-        plain_name(i["_name"]) for i in indicators.values() if not any(k.startswith(i["ek"]) for k in series)
-    )
-    if silent:
+    series = _all_series(dataset, part, cells, notes)
+    answered = {cell.indicator["ek"] for cell in cells}
+    if silent := sorted(plain_name(i["_name"]) for i in indicators.values() if i["ek"] not in answered):
         notes[f"indicators asked for and not in the answer: {', '.join(silent)}"] = None
-    if gaps := sorted(set(_years_between(min(published), max(published))) - {period for _, period, _ in kept}):
+    if gaps := sorted(set(_years_between(min(published), max(published))) - {period for _, period, _, _ in kept}):
         notes[f"years not in the answer: {', '.join(gaps)}"] = None
-    columns = list(zip(*kept, strict=True))
-    table = pa.table(
-        {
-            **{
-                name: pa.array(column, pa.string())
-                for name, column in zip(("series_key", "period", "value_text"), columns, strict=True)
-            },
-            "status": pa.array([""] * len(kept), pa.string()),
-        }
-    )
-    return Parsed(table, list(series.values()), skipped, tuple(notes))
+    return Parsed(table_of(kept), series, skipped, tuple(notes))
+
+
+def _joined_slices(dataset: Dataset, fetched: PartFetch, cells: list[_Cell], skipped: dict[str, int]) -> list[_Cell]:
+    """The portal splits some series over slices of time, "(-2022)" and "(2023-)", and leaves a slice blank outside its
+    years. Of several cells in one place the one with a value is kept. Slices that disagree are refused."""
+    places: dict[tuple[str, str], list[_Cell]] = {}
+    for cell in cells:
+        places.setdefault((cell.key, cell.period), []).append(cell)
+    kept: list[_Cell] = []
+    for (key, period), found in places.items():
+        stated = [cell for cell in found if not is_missing(cell.text)]
+        if len({cell.text for cell in stated}) > 1:
+            told = sorted(f"{plain_name(cell.indicator['i_showname'])} says {cell.text}" for cell in stated)
+            raise _unexpected(dataset, fetched, f"{key} {period} contradicts itself: {', '.join(told)}")
+        text = stated[0].text if stated else max(cell.text for cell in found)  # 无 says more than a blank
+        chosen = [cell for cell in found if cell.text == text]
+        if len(chosen) < len(found):
+            skipped[BLANK_SLICE] = skipped.get(BLANK_SLICE, 0) + len(found) - len(chosen)
+        kept += chosen
+    return kept
+
+
+def _all_series(dataset: Dataset, part: Part, cells: list[_Cell], notes: dict[str, None]) -> list[dict[str, Any]]:
+    """A SERIES row a series, as its slice with the newest value describes it; slices in other units are a conflict."""
+    found: dict[str, dict[str, Any]] = {}
+    for cell in sorted(cells, key=lambda c: (not is_missing(c.text), c.period, c.indicator["_id"]), reverse=True):
+        row = _series(dataset, part, cell.key, cell.indicator, cell.region, notes)
+        if found.setdefault(cell.key, row)["unit"] != row["unit"]:
+            notes[f"unit conflict: {row['label']} has slices in {row['unit']!r} and {found[cell.key]['unit']!r}"] = None
+    return list(found.values())
 
 
 def _years_between(first: str, last: str) -> Iterator[str]:
@@ -287,7 +317,7 @@ def _years_between(first: str, last: str) -> Iterator[str]:
 
 def _cells(
     dataset: Dataset, fetched: PartFetch, indicators: dict[str, dict[str, Any]], periods: Any, skipped: dict[str, int]
-) -> Iterator[tuple[str, str, str, dict[str, Any], str]]:
+) -> Iterator[_Cell]:
     regions = set(fetched.scope.entities or dataset.entities)
     try:
         for one in periods:
@@ -304,7 +334,7 @@ def _cells(
                     if value.get(split) not in (None, "", indicator.get(split)):
                         named = value.get(f"{split}_name")
                         raise _unexpected(dataset, fetched, f"a new dimension {split} ({named}) splits the values")
-                yield _series_key(indicator, region), period, value["value"] or "", indicator, region
+                yield _Cell(_series_key(indicator, region), period, value["value"] or "", region, indicator)
     except (KeyError, TypeError, ValueError) as error:
         raise _unexpected(dataset, fetched, f"not the known form of values: {type(error).__name__}: {error}") from error
 

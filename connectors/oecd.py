@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -29,7 +29,7 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
-from connectors.sdmx_readers import STATUS, Constraint, Message, NotSdmx, read_constraint, reader_for
+from connectors.sdmx_readers import STATUS, Message, NotSdmx, read_valid_from, reader_for
 from connectors.transport import Transport, asked, classify_status, throttled
 from warehouse.schema import Basis, PartData, Payload, Precision, Scope, Stamp
 
@@ -39,6 +39,14 @@ PSEUDO_PERIOD = "2999"
 READS = 3
 #: Codes that say "nothing special": a normal value (OBS_STATUS), free for publication (CONF_STATUS).
 _PLAIN = {"OBS_STATUS": ["A"], "CONF_STATUS": ["F", "A"]}
+
+
+class _Reading(NamedTuple):
+    """One reading of the content constraint: its validFrom as given, the stamp it makes, and what is odd about it."""
+
+    text: str | None
+    stamp: Stamp | None
+    notes: tuple[str, ...] = ()
 
 
 class Oecd:
@@ -54,20 +62,25 @@ class Oecd:
         ]
 
     def fetch(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
-        """All parts between two readings of the content constraint; read again when it moved meanwhile, else Moved."""
+        """All parts between two readings of the content constraint; read again when it moved meanwhile, else Moved.
+
+        Without two readings nothing is known to have moved, and the parts come without a stamp.
+        """
         probes: list[Payload] = []
         for _ in range(READS):
-            before, stamp, notes = self._stamp(dataset, transport, probes)
+            before = self._stamp(dataset, transport, probes)
             parts = tuple(
                 part_or_error(dataset, part, ask.scope, partial(self._part, dataset, part, ask, transport))
                 for part in chosen_parts(dataset, ask)
             )
-            after, _, _ = self._stamp(dataset, transport, probes)
-            if before == after:
+            after = self._stamp(dataset, transport, probes, last=True)
+            if before.text is None or after.text is None or before.text == after.text:
+                stamp = before.stamp if before.text == after.text else None
+                notes = before.notes or after.notes
                 stamped = (PartFetch(p.part, p.payloads, stamp, p.scope, p.error, notes) for p in parts)
                 return Fetched(tuple(stamped), tuple(probes))
         raise Moved(
-            f"the data moved in each of {READS} readings (content constraint {before} → {after})",
+            f"the data moved in each of {READS} readings (content constraint {before.text} → {after.text})",
             dataset=dataset.id,
             next_step="a release is under way: run the refresh again in an hour",
         )
@@ -92,23 +105,22 @@ class Oecd:
         payload = transport.get(_data_request(dataset, part, ask.scope), classify)
         return PartFetch(part, (payload,), None, ask.scope)
 
-    def _stamp(
-        self, dataset: Dataset, transport: Transport, probes: list[Payload]
-    ) -> tuple[str | None, Stamp | None, tuple[str, ...]]:
-        """The content constraint's validFrom as given, the stamp it makes, and what is odd about it."""
+    def _stamp(self, dataset: Dataset, transport: Transport, probes: list[Payload], *, last: bool = False) -> _Reading:
+        """A reading of the content constraint. After the parts (`last`) no failure may cost what was read."""
         try:
             payload = transport.get(_constraint_request(dataset), classify)
             probes.append(payload)
-            constraint: Constraint = read_constraint(payload.content)
-        except (NotFound, NoData, BadRequest, ServerFault, NotSdmx) as error:
-            return None, None, (f"no stamp: the content constraint could not be read ({error})",)
-        text = constraint.valid_from
+            text = read_valid_from(payload.content)
+        except (ProviderError, NotSdmx) as error:
+            if last or isinstance(error, (NotFound, NoData, BadRequest, ServerFault, UnexpectedPayload, NotSdmx)):
+                return _Reading(None, None, (f"no stamp: the content constraint could not be read ({error})",))
+            raise
         at = _instant(text, dataset.publisher_timezone)
         if at is None:
-            return text, None, (f"no stamp: the content constraint says validFrom {text!r}",)
+            return _Reading(text, None, (f"no stamp: the content constraint says validFrom {text!r}",))
         if at > payload.fetched_at:
-            return text, None, (f"no stamp: validFrom {text} lies in the future",)
-        return text, Stamp(at, Precision.INSTANT, Basis.PUBLISHER, str(text)), ()
+            return _Reading(text, None, (f"no stamp: validFrom {text} lies in the future",))
+        return _Reading(text, Stamp(at, Precision.INSTANT, Basis.PUBLISHER, str(text)))
 
 
 CONNECTOR = Oecd()
@@ -223,21 +235,42 @@ def read_message(dataset: Dataset, fetched: PartFetch, message: Message) -> Pars
         }
     )
     series, more = _series(dataset, part, rows)
-    return Parsed(observations, series, skipped, (*notes, *more))
+    entities = set(rows.column(dataset.entity_dimension).to_pylist())
+    if missing := sorted(set(fetched.scope.entities or dataset.entities) - entities):
+        more = (*more, f"economies asked for and not in the answer: {', '.join(missing)}")
+    return Parsed(observations, series, skipped, (*notes, *_unit_conflict(part, rows), *more))
+
+
+def _check_flow(dataset: Dataset, fetched: PartFetch, message: Message) -> None:
+    """A CSV message names its flow in every row: agency and flow must be those asked for; the version may differ."""
+    agency, flow, _ = _flow(dataset)
+    if message.structure.partition("(")[0] != f"{agency}:{flow}":
+        raise _unexpected(dataset, fetched, f"{agency}:{flow} was asked for, the answer is of {message.structure}")
+    if "OBS_STATUS" not in message.attributes:
+        raise _unexpected(dataset, fetched, f"no column OBS_STATUS among {', '.join(message.rows.column_names)}")
+
+
+def _unit_conflict(part: Part, rows: pa.Table) -> tuple[str, ...]:
+    """The unit's code in the answer, where there is one, against that of the dataset file, where it is known."""
+    if part.unit_code is None or "UNIT_MEASURE" not in rows.column_names:
+        return ()
+    others = sorted(code for code in set(rows.column("UNIT_MEASURE").to_pylist()) - {part.unit_code} if code)
+    if not others:
+        return ()
+    return (f"unit conflict: UNIT_MEASURE {', '.join(others)} in the answer, {part.unit_code} in the dataset file",)
 
 
 def _check_columns(dataset: Dataset, fetched: PartFetch, message: Message) -> tuple[str, ...]:
     new = sorted(set(message.dimensions) - set(dataset.dimensions))
     gone = sorted(set(dataset.dimensions) - set(message.dimensions))
+    if message.form == "csv" and message.rows.num_rows:
+        _check_flow(dataset, fetched, message)
     if new or gone:
         raise _unexpected(dataset, fetched, f"dimensions changed: new {new}, missing {gone}")
     for needed in (*dataset.dimensions, "TIME_PERIOD"):
         if message.rows.column(needed).null_count:
             raise _unexpected(dataset, fetched, f"a row without {needed}")
     strangers = sorted(set(message.attributes) - set(_KNOWN))
-    is_csv = message.prepared is None
-    if strangers and is_csv and "OBS_STATUS" not in message.attributes:
-        raise _unexpected(dataset, fetched, f"column OBS_STATUS is gone, and {strangers} is new: renamed?")
     return (f"unknown columns, not read: {', '.join(strangers)}",) if strangers else ()
 
 

@@ -52,6 +52,7 @@ class Message:
     rows: pa.Table
     prepared: datetime | None = None
     labels: dict[str, dict[str, str]] | None = None
+    form: str = ""  # "csv" for SDMX-CSV, the form that is asked for
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -81,7 +82,9 @@ def read_csv(content: bytes) -> Message:
     structures = flow.unique().to_pylist()
     if len(structures) > 1:
         raise NotSdmx(f"more than one dataflow in one message: {structures}")
-    return Message(str(structures[0]) if structures else "", dimensions, table.select(order), None, labels or None)
+    return Message(
+        str(structures[0]) if structures else "", dimensions, table.select(order), None, labels or None, "csv"
+    )
 
 
 _TIME_AND_VALUE = ("TIME_PERIOD", "OBS_VALUE")
@@ -174,19 +177,11 @@ def _assemble(
     return Message(structure, dimensions, pa.table({name: columns[name] for name in order}), prepared)
 
 
-@dataclass(frozen=True)
-class Constraint:
-    """What a content constraint says of a flow: since when its data are as they are (`valid_from`, as given), how many
-    observations it holds, and which codes occur by dimension."""
+def read_valid_from(content: bytes) -> str | None:
+    """Since when a flow's data are as they are, as an "actual" content constraint in SDMX-ML 2.1 gives it; read by sdmx1.
 
-    flow: str
-    valid_from: str | None
-    observations: int | None
-    codes: dict[str, tuple[str, ...]]
-
-
-def read_constraint(content: bytes) -> Constraint:
-    """An "actual" content constraint in SDMX-ML 2.1, read by sdmx1. Raises NotSdmx."""
+    Raises NotSdmx.
+    """
     import sdmx
 
     try:
@@ -196,21 +191,7 @@ def read_constraint(content: bytes) -> Constraint:
         raise NotSdmx(f"not a structure message: {type(error).__name__}: {error}") from error
     if len(found) != 1:
         raise NotSdmx(f"{len(found)} content constraints where one was expected")
-    constraint = found[0]
-    counts = [a.title for a in constraint.annotations if a.id == "obs_count"]
-    flow = next(iter(constraint.content), None)
-    codes = {
-        dimension.id: tuple(sorted(str(value.value) for value in member.values))
-        for region in constraint.data_content_region
-        for dimension, member in region.member.items()
-        if all(hasattr(value, "value") for value in member.values)
-    }
-    return Constraint(
-        f"{flow.maintainer.id}:{flow.id}({flow.version})" if flow is not None else "",
-        str(constraint.valid_from) if constraint.valid_from else None,
-        int(counts[0]) if counts and str(counts[0]).isdigit() else None,
-        codes,
-    )
+    return str(found[0].valid_from) if found[0].valid_from else None
 
 
 def read_json(content: bytes) -> Message:

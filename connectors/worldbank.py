@@ -15,9 +15,7 @@ from functools import partial
 from itertools import compress
 from typing import Any
 
-import pyarrow as pa
-
-from connectors.assemble import Parsed, part_data, without_blank_ends
+from connectors.assemble import Parsed, part_data, table_of, without_blank_ends
 from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
 from connectors.errors import BadRequest, Moved, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
@@ -29,7 +27,6 @@ from warehouse.schema import PartData, Payload, Scope, Stamp
 PER_PAGE = "20000"
 READS = 3
 MAX_CODES = 1400  # characters between two slashes; the documented limit is 1,500
-_COLUMNS = ("series_key", "period", "value_text")
 _LAST_BRACKET = re.compile(r"\(([^()]*)\)$")
 
 
@@ -83,6 +80,7 @@ class WorldBank:
             )
         if len(rows) != sum(page.total for page in pages if page.page == 1):
             raise _unexpected(dataset, fetched, f"{len(rows)} rows came, not the stated total")
+        _check_source(dataset, fetched, pages)
         return part_data(fetched, _parsed(dataset, fetched, rows, economies), dataset.frequency)
 
     def _part(
@@ -115,7 +113,7 @@ def classify(payload: Payload) -> ProviderError | None:
     """What the World Bank means by an answer; None when it is one."""
     request = asked(payload)
     head = payload.content[:2048].removeprefix(b"\xef\xbb\xbf").lstrip().decode("utf-8", "replace")
-    if payload.status == 429 or "exceeded the number of requests" in head.lower():
+    if payload.status == 429:
         return throttled(payload)
     if payload.status in (403, 404) and not head.startswith(("[", "{")):
         return classify_status(payload)
@@ -239,46 +237,71 @@ def _is_data(payload: Payload) -> bool:
     return "/indicator/" in payload.url or "/series/" in payload.url
 
 
+def _check_source(dataset: Dataset, fetched: PartFetch, pages: list[Page]) -> None:
+    """The answer is of the source, and of the archive's version, that was asked for."""
+    url = next(payload.url for payload in fetched.payloads if _is_data(payload))
+    version = re.search(r"/version/([^/]+)/", url)
+    source = ARCHIVE if version else dataset.flow
+    if others := sorted({page.source for page in pages} - {source}):
+        raise _unexpected(dataset, fetched, f"source {source} was asked for, the answer is of source {others}")
+    versions = {row.version for page in pages for row in page.rows}
+    if version and versions != {version.group(1)}:
+        raise _unexpected(
+            dataset, fetched, f"version {version.group(1)} was asked for, the answer has {sorted(versions)}"
+        )
+
+
+def _codes(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]) -> list[str]:
+    """The code of each row's economy, as the World Bank uses it today. Raises UnexpectedPayload for one that is not
+    known or not of three letters, and when one economy comes under two names."""
+    by_iso2 = {economy.iso2: economy.code for economy in economies.values()}
+    found: list[str] = []
+    forms: dict[str, Row] = {}
+    for row in rows:
+        code = row.code or by_iso2.get(row.iso2, "")
+        if not re.fullmatch(r"[A-Z][A-Z0-9]{2}", code):
+            raise _unexpected(dataset, fetched, f"no ISO3 code for {row.code or row.iso2!r} ({row.name})")
+        first = forms.setdefault(code, row)
+        if (first.code, first.iso2) != (row.code, row.iso2):
+            told = " and ".join(repr(f"{one.iso2}/{one.code}") for one in (first, row))
+            raise _unexpected(dataset, fetched, f"{code} ({row.name}) comes under two codes, {told}")
+        found.append(code)
+    return found
+
+
+def _not_asked(dataset: Dataset, fetched: PartFetch, code: str, period: str) -> str:
+    """Why a cell is none that was asked for; "" when it is."""
+    scope = fetched.scope
+    if code not in (scope.entities or dataset.entities):
+        return "economy not asked for"
+    end = scope.end or str(fetched.payloads[0].fetched_at.year)
+    return "" if (scope.start or dataset.start) <= period <= end else "period not asked for"
+
+
 def _parsed(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]) -> Parsed:
     """Rows as columns, a SERIES row an economy; what was not asked for is left out and counted."""
     part = dataset.part(fetched.part)
-    by_iso2 = {economy.iso2: economy.code for economy in economies.values()}
-    economies_asked, start = set(fetched.scope.entities or dataset.entities), fetched.scope.start or dataset.start
-    cells: list[tuple[str, str, str | None]] = []
-    flags: list[str] = []
+    cells: list[tuple[str, str, str | None, str]] = []
     series: dict[str, dict[str, Any]] = {}
     skipped: dict[str, int] = {}
     notes: dict[str, None] = {}
-    for row in rows:
+    for row, code in zip(rows, _codes(dataset, fetched, rows, economies), strict=True):
         if row.indicator != part.key:
             raise _unexpected(dataset, fetched, f"{part.key} was asked for, the answer has {row.indicator}")
-        code = row.code or by_iso2.get(row.iso2, "")
-        if not code:
-            raise _unexpected(dataset, fetched, f"no ISO3 code for {row.iso2!r} ({row.name})")
-        reason = (
-            "economy not asked for"
-            if code not in economies_asked
-            else "period not asked for"
-            if row.period < start
-            else ""
-        )
-        if reason:
+        if reason := _not_asked(dataset, fetched, code, row.period):
             skipped[reason] = skipped.get(reason, 0) + 1
             continue
         key = f"{code}.{part.key}"
         if key not in series:
             series[key] = _series(dataset, part, code, row, economies, notes)
-        cells.append((key, row.period, row.value))
-        flags.append(row.status)
-    if missing := sorted(economies_asked - {str(one["entity"]) for one in series.values()}):
+        cells.append((key, row.period, row.value, row.status))
+    expected = set(fetched.scope.entities or dataset.entities)
+    if missing := sorted(expected - {str(one["entity"]) for one in series.values()}):
         notes[f"economies asked for and not in the answer: {', '.join(missing)}"] = None
     if not cells:
         raise _unexpected(dataset, fetched, "no row is of an economy and period that was asked for")
-    keep = without_blank_ends(cells, skipped)
-    kept = zip(*compress(cells, keep), strict=True)
-    columns = {name: pa.array(column, pa.string()) for name, column in zip(_COLUMNS, kept, strict=True)}
-    table = pa.table({**columns, "status": pa.array(list(compress(flags, keep)), pa.string())})
-    return Parsed(table, list(series.values()), skipped, tuple(notes))
+    kept = table_of(compress(cells, without_blank_ends(cells, skipped)))
+    return Parsed(kept, list(series.values()), skipped, tuple(notes))
 
 
 def _series(

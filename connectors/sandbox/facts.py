@@ -28,12 +28,12 @@ class Vintage:
     known_on: str  # the day at whose end the sandbox serves it
     known_from: str  # the instant, UTC, where the publisher states one
     precision: str  # instant, day, month
-    basis: str  # publisher, archive, carried
+    basis: str  # publisher, carried (the commit of a third party's file)
     structure: str  # version of the data structure, where one is stated
     source: str
     commit: str
     not_in_scope: str = ""  # entities the carrier left out of its file, separated by blanks
-    zeros: str = "kept"  # "lost": the carrier dropped zeros
+    zeros: str = "kept"  # "lost": the carrier dropped zeros; "lost for good": and none of before can stand in for them
     rows: str = "0"
 
     @property
@@ -48,8 +48,8 @@ class Vintage:
 
     @property
     def native(self) -> bool:
-        """True when the stamp is the publisher's or its archive's."""
-        return self.basis in ("publisher", "archive")
+        """True when the stamp is the publisher's own."""
+        return self.basis == "publisher"
 
 
 class Cell(NamedTuple):
@@ -124,13 +124,21 @@ def _state(dataset: str, part: str, count: int) -> Cells:
     cells = _vintage_cells(dataset.split(".")[0], part).get(last.vintage, {})
     if count == 1 or not (last.not_in_scope or last.zeros == "lost"):
         return cells
-    left_out = set(last.not_in_scope.split())
+    left_out, spans = set(last.not_in_scope.split()), _spans(cells)
     silent = {
-        key: cell
-        for key, cell in _state(dataset, part, count - 1).items()
-        if key[0] in left_out or (last.zeros == "lost" and key not in cells and cell.value == "0")
+        (entity, period): cell
+        for (entity, period), cell in _state(dataset, part, count - 1).items()
+        if entity in left_out or (last.zeros == "lost" and cell.value == "0" and period in spans.get(entity, ()))
     }
-    return cells | silent
+    return silent | cells
+
+
+def _spans(cells: Cells) -> dict[str, set[str]]:
+    """The years from the first to the last cell of each area: beyond them, a missing zero is no carrier's doing."""
+    years: dict[str, list[int]] = defaultdict(list)
+    for entity, period in cells:
+        years[entity].append(int(period))
+    return {entity: {str(year) for year in range(min(held), max(held) + 1)} for entity, held in years.items()}
 
 
 @lru_cache(maxsize=32)

@@ -38,7 +38,7 @@ _REGISTRY = (
         "every answer",
     ),
     Fault("429", "429 without Retry-After", "back off, then give up as throttled", "every answer"),
-    Fault("throttle_200", "quota prose with HTTP 200", "throttled, never data", "data answers"),
+    Fault("throttle_200", "quota prose with HTTP 200", "throttled, never data", "data answers", ("oecd",)),
     Fault(
         "html_200",
         "an HTML page with HTTP 200 (NBS: firewall challenge)",
@@ -116,6 +116,7 @@ SCALED = {
 }
 VANISHED = "KOR"
 
+#: The OECD's own words. Of the other providers no such answer is recorded: theirs are a web server's plain ones.
 THROTTLE_PROSE = (
     "You have exceeded the number of requests for data downloads or very large data ranges "
     "permitted in the OECD Data API."
@@ -168,11 +169,11 @@ def _refusal(name: str, provider: str) -> Answer:
     """The faults that replace the answer altogether."""
     match name:
         case "429_retry_after":
-            return Answer(THROTTLE_PROSE.encode(), "text/plain", 429, (("Retry-After", "1"),))
+            return replace(_too_many(provider), headers=(("Retry-After", "1"),))
         case "429":
-            return Answer(THROTTLE_PROSE.encode(), "text/plain", 429)
+            return _too_many(provider)
         case "throttle_200":
-            return Answer(THROTTLE_PROSE.encode(), "text/plain", 200)
+            return replace(_too_many("oecd"), status=200)
         case "html_200" if provider == "nbs":
             script = "<script>var wzwsquestion='sandbox';WZWS_CONFIRM_PREFIX_LABEL='waf_zw_verify';</script>"
             return Answer(f"<html><head>{script}</head><body></body></html>".encode(), _HTML, 200)
@@ -189,11 +190,21 @@ def _refusal(name: str, provider: str) -> Answer:
             return Answer(message, "text/plain", 404)
         case "404_path":
             return _page(404, "404 - File or directory not found.")
+        case "500" if provider == "nbs":
+            return Answer('{"success":false,"state":50000,"message":"系统异常"}'.encode(), "application/json", 500)
+        case "500" if provider == "worldbank":
+            return _page(500, "500 - Internal server error.")
         case "500":
-            return Answer(b"Object reference not set to an instance of an object.", "text/plain", 500)
+            return Answer(b"Internal Server Error", "text/plain", 500)
         case "502":
             return _page(502, "502 Bad Gateway")
     raise LookupError(f"fault {name} has no refusal")
+
+
+def _too_many(provider: str) -> Answer:
+    if provider == "oecd":
+        return Answer(THROTTLE_PROSE.encode(), "text/plain", 429)
+    return _page(429, "429 Too Many Requests")
 
 
 def _page(status: int, title: str, *, bom: bool = False) -> Answer:

@@ -61,6 +61,8 @@ WDI_NOT_IN_SCOPE = {
 }
 #: Vintages whose carrier turned zeros into blanks: a blank may be a zero that did not change.
 WDI_ZEROS_LOST = {"2018-09"}
+#: There the indicator counts something else than before (articles in Scopus, no longer in the Science Citation Index).
+WDI_BREAKS = {("IP.JRN.ARTC.SC", "2018-09")}
 #: Series that the melted file lacks, read from the original downloads.
 WDI_RAW = (
     ("2013-12", "raw/wdi_bundle_2013-12/{part}_WDI.csv.gz", "ronnywang/worldbank", "ad4f9f88865d"),
@@ -204,8 +206,8 @@ def worldbank(folder: Path, countries: set[str], report: Counter[str]) -> tuple[
 
 
 def _preference(vintage: Vintage) -> tuple[str, str, int, str, str]:
-    """Order of sources for one part and day: the publisher's own stamp, archive, carried, then by name."""
-    rank = ("publisher", "archive", "carried").index(vintage.basis)
+    """Order of sources for one part and day: the publisher's own stamp, carried, then by name."""
+    rank = ("publisher", "carried").index(vintage.basis)
     return vintage.part, vintage.known_on, rank, vintage.source, vintage.commit
 
 
@@ -232,18 +234,19 @@ def wdi_cells(folder: Path) -> Iterator[tuple[str, str, str, str, str, str, str]
 
 
 def wdi_vintage(part: str, stamp: str, source: str, commit: str, *, rows: int) -> Vintage:
-    """What a World Bank file says of its own date. A month counts from its last day."""
+    """What a World Bank file says of its own date. A month is that of the carrier's commit; it counts from its last day."""
     if len(stamp) == len("2013-12"):
         year, month = map(int, stamp.split("-"))
         known_on = f"{stamp}-{calendar.monthrange(year, month)[1]}"
-        precision, basis = "month", "archive"
+        precision, basis = "month", "carried"
     else:
         known_on, precision = stamp, "day"
         basis = "carried" if source in WDI_CARRIED else "publisher"
+    lost = "lost for good" if (part, stamp) in WDI_BREAKS else "lost"
     return Vintage(
         *("worldbank.wdi", part, stamp, known_on, "", precision, basis, "", source, commit),
         not_in_scope=" ".join(WDI_NOT_IN_SCOPE.get((source, stamp), ())),
-        zeros="lost" if stamp in WDI_ZEROS_LOST else "kept",
+        zeros=lost if stamp in WDI_ZEROS_LOST else "kept",
         rows=str(rows),
     )
 

@@ -34,6 +34,7 @@ NAMES = {
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_ROWS = 32500
+_ARCHIVE_DAY = "2025-10-29"  # the archive states one day for all its versions: it is never the vintage
 _SMALL_PAGE = 1000  # what a page shrinks to under the paging faults
 _INVALID = ("120", "Invalid value", "The provided parameter value is not valid")
 _DELETED = ("175", "Invalid format", "The indicator was not found. It may have been deleted or archived.")
@@ -210,7 +211,7 @@ def _archive(question: Question, path: list[str]) -> Answer:
         "pages": -(-len(rows) // per_page),
         "per_page": per_page,
         "total": len(rows),
-        "lastupdated": None,
+        "lastupdated": _ARCHIVE_DAY,
     }
     source = f'"source":{{"id":"57","name":"WDI Database Archives","data":[{",".join(shown)}]}}'
     return _json(f"{_dump(head)[:-1]},{source}}}", data=True)

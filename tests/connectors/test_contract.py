@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 def _transport(sandbox: Sandbox, dataset: str, fault: str | None = None, on: date | None = None) -> Transport:
     provider = dataset.split(".")[0]
-    return Transport(
-        provider, sandbox.url(provider, on=on, fault=fault), attempts=2, deadline=1.0, sleep=lambda _: None
-    )
+    base = sandbox.url(provider, on=on, fault=fault)
+    return Transport(provider, base, attempts=2, deadline=1.0, sleep=lambda _: None, trust_date=True)
 
 
 def _fetch(transport: Transport, dataset: str, ask: Ask | None = None) -> Fetched:
@@ -143,7 +143,6 @@ def test_the_fetch_time_is_the_providers_own_clock(sandbox: Sandbox, name: str) 
 WIRE = {
     "429_retry_after": Throttled,
     "429": Throttled,
-    "throttle_200": Throttled,
     "307_cookie": None,
     "403": Blocked,
     "404_path": NotFound,
@@ -175,6 +174,7 @@ def test_faults_of_the_wire_end_in_typed_errors(sandbox: Sandbox, name: str, fau
 
 #: Faults of one provider or of the data: what each must end in, or the finding it must leave.
 SPECIAL: list[tuple[str, str, type[ProviderError] | str]] = [
+    ("oecd.sbrd", "throttle_200", Throttled),
     ("oecd.sbrd", "html_200", ServerFault),
     ("worldbank.wdi", "html_200", ServerFault),
     ("nbs.science_technology", "html_200", Blocked),
@@ -298,3 +298,29 @@ def test_data_that_move_while_they_are_read_are_read_again(sandbox: Sandbox, mon
     with pytest.raises(Moved, match="read") as caught:
         connector("oecd").fetch(dataset, Ask(("G_PPP",)), transport)
     assert caught.value.dataset == "oecd.sbrd"
+
+
+@pytest.mark.oecd
+@pytest.mark.parametrize("failing", [(1,), (2,), (1, 2)])
+@pytest.mark.parametrize("error", [UnexpectedPayload, Unreachable])
+def test_a_stamp_that_cannot_be_read_costs_no_download(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, failing: tuple[int, ...], error: type[ProviderError]
+) -> None:
+    transport = _transport(sandbox, "oecd.sbrd")
+    original, probes = Transport.get, count(1)
+
+    def broken(self: Transport, request: Request, classify: Classify) -> Payload:
+        if request.cost == "structure" and next(probes) in failing:
+            raise error("broken", next_step="wait")
+        return original(self, request, classify)
+
+    monkeypatch.setattr(Transport, "get", broken)
+    if error is Unreachable and 1 in failing:  # nothing was read yet, and the provider is not there
+        with pytest.raises(Unreachable):
+            _fetch(transport, "oecd.sbrd")
+        return
+    (part,) = _fetch(transport, "oecd.sbrd").parts
+    assert part.stamp is None
+    assert part.payloads
+    assert part.notes == (f"no stamp: the content constraint could not be read ({error('broken', next_step='wait')})",)
+    assert [record.part for record in transport.log].count("G_PPP") == 1

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connectors import datasets, nbs, nbs_classic
 from connectors.contract import Ask
-from connectors.errors import Blocked, NoData, NotFound, ServerFault, Throttled, UnexpectedPayload, Unreachable
+from connectors.errors import (
+    BadRequest,
+    Blocked,
+    NoData,
+    NotFound,
+    ServerFault,
+    Throttled,
+    UnexpectedPayload,
+    Unreachable,
+)
 from tests.connectors import specimens
 from warehouse.schema import PartData, Scope
 
@@ -128,8 +138,43 @@ def test_another_form_is_refused_by_name(periods: object, named: str) -> None:
 
 
 def test_nothing_published_is_no_data() -> None:
-    with pytest.raises(NoData):
-        _parse(_periods({"2023": {"id1": "", "id2": ""}}))
+    for blank in ("", "无"):
+        with pytest.raises(NoData):
+            _parse(_periods({"2023": {"id1": blank, "id2": blank}}))
+
+
+SLICES = [_indicator(1, "就业人员(-2022)", "万人", ek="ek"), _indicator(2, "就业人员(2023-)", "万人", ek="ek")]
+
+
+def test_slices_of_time_make_one_series_described_by_the_newest() -> None:
+    values: dict[str, dict[str, Any]] = {
+        "2024": {"id1": "", "id2": ""},
+        "2023": {"id1": None, "id2": "5"},
+        "2022": {"id1": "无", "id2": ""},
+        "2021": {"id1": "4", "id2": "无"},
+    }
+    data = _parse(_periods(values), SLICES)
+    assert [(row["period"], row["value_text"]) for row in data.observations.to_pylist()] == [
+        ("2021", "4"),
+        ("2022", "无"),
+        ("2023", "5"),
+    ]
+    assert data.skipped == {
+        "blank cell of a slice of time where another slice has the value": 3,
+        "placeholder of a period in which nothing is published": 2,
+    }
+    assert [row["label"] for row in data.series.to_pylist()] == ["就业人员(2023-)"]
+    assert data.notes == ()
+    turned = _parse(list(reversed(_periods(values))), SLICES[::-1])
+    assert turned.canonical_hash == data.canonical_hash
+
+
+def test_slices_that_disagree_are_refused_and_other_units_are_a_conflict() -> None:
+    with pytest.raises(UnexpectedPayload, match=r"就业人员\(-2022\)\(万人\) says 4, 就业人员\(2023-\)\(万人\) says 5"):
+        _parse(_periods({"2022": {"id1": "4", "id2": "5"}}), SLICES)
+    other = [SLICES[0] | {"i_showname": "就业人员(-2022) (人)", "du_name": "人"}, SLICES[1]]
+    data = _parse(_periods({"2023": {"id1": "", "id2": "5"}, "2022": {"id1": "4", "id2": ""}}), other)
+    assert data.notes == ("unit conflict: 就业人员(-2022) has slices in '人' and '万人'",)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +184,7 @@ def test_nothing_published_is_no_data() -> None:
         (404, "<html>404</html>", NotFound),
         (429, "", Throttled),
         (400, "<html>once</html>", ServerFault),
+        (500, '{"success":false,"state":50000,"message":"系统异常"}', ServerFault),
         (502, "<html>bad gateway</html>", ServerFault),
         (200, "<!doctype html><script>wzws</script>", Blocked),
         (200, '{"success": true, "state": 50000, "message": "x", "data": []}', UnexpectedPayload),
@@ -151,6 +197,13 @@ def test_what_an_answer_means(status: int, body: str, error: type[Exception]) ->
     found = nbs.classify(specimens.payload(body, status=status))
     assert type(found) is error
     assert "Next: " in str(found)
+
+
+def test_a_500_to_a_body_says_that_the_body_is_wrong_and_is_not_asked_again() -> None:
+    answer = specimens.payload('{"success":false,"state":50000,"message":"系统异常"}', status=500)
+    found = nbs.classify(replace(answer, method="POST", body="{}"))
+    assert type(found) is BadRequest
+    assert not found.retriable
 
 
 def test_the_home_page_is_html_by_right_unless_it_is_a_challenge() -> None:

@@ -56,11 +56,15 @@ def test_the_same_data_in_another_form_and_order_hash_equal() -> None:
 
 def test_stated_attributes_win_and_contradictions_are_noted() -> None:
     text = "DATAFLOW,LOCATION,VAR,TIME_PERIOD,OBS_VALUE,OBS_STATUS,UNIT_MULT,DECIMALS\n"
-    text += "F,CHN,G_PPP,2018,480642.3,,3,1\nF,CHN,G_PPP,2017,1.0,,3,1\n"
+    flow = "OECD.STI.STP:DSD_SBRD@DF_SBRD(1.4)"
+    text += f"{flow},CHN,G_PPP,2018,480642.3,,3,1\n{flow},CHN,G_PPP,2017,1.0,,3,1\n"
     data = _parse(text, "G_PPP")
     (series,) = data.series.to_pylist()
     assert (series["multiplier"], series["decimals"]) == (3, 1)
-    assert data.notes == ("UNIT_MULT is 3 in the answer and 6 in the dataset file",)
+    assert data.notes == (
+        "UNIT_MULT is 3 in the answer and 6 in the dataset file",
+        "economies asked for and not in the answer: CAN, DEU, EU27_2020, FRA, GBR, JPN, KOR, MEX, USA",
+    )
     assert json.loads(series["dimensions"]) == {"LOCATION": "CHN", "VAR": "G_PPP"}
     (without,) = _parse(text.replace(",3,1", ",,"), "G_PPP").series.to_pylist()
     assert (without["multiplier"], without["decimals"], without["price_base"]) == (6, None, "current")
@@ -81,6 +85,7 @@ def test_repeated_rows_collapse_and_contradicting_ones_are_refused() -> None:
         ("OBS_VALUE", "OBSERVATION", "OBS_VALUE"),
         ("LOCATION,VAR", "LOCATION,ADJUSTMENT", "ADJUSTMENT"),
         ("OBS_STATUS,", "STATUS,", "OBS_STATUS"),
+        ("OBS_STATUS,", "CURRENCY,", "no column OBS_STATUS"),
         ("KOR,G_XGDP,2018", "KOR,G_PPP,2018", "G_PPP"),
         ("G_XGDP,2018,2.10232", "G_XGDP,2018,n/a", "not a number"),
         ("G_XGDP,2018,2.10232", "G_XGDP,2018-Q1,2.10232", "2018-Q1"),
@@ -90,6 +95,29 @@ def test_repeated_rows_collapse_and_contradicting_ones_are_refused() -> None:
 def test_another_form_is_refused_by_name(old: str, new: str, named: str) -> None:
     with pytest.raises(UnexpectedPayload, match=named):
         _parse(specimens.SBRD_CSV.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("other", ["OECD.SDD:DSD_SBRD@DF_SBRD(1.4)", "OECD.STI.STP:DSD_SBRD@DF_OTHER(1.4)"])
+def test_a_message_of_another_flow_is_refused_and_of_another_version_is_not(other: str) -> None:
+    flow = "OECD.STI.STP:DSD_SBRD@DF_SBRD(1.4)"
+    with pytest.raises(UnexpectedPayload, match="was asked for, the answer is of"):
+        _parse(specimens.SBRD_CSV.replace(flow, other))
+    newer = _parse(specimens.SBRD_CSV.replace(flow, "OECD.STI.STP:DSD_SBRD@DF_SBRD(2.0)"))
+    assert newer.canonical_hash == _parse(specimens.SBRD_CSV).canonical_hash
+
+
+def test_another_code_of_the_unit_is_a_conflict_where_the_code_is_known() -> None:
+    lines = specimens.SBRD_CSV.splitlines()
+    text = "\n".join([lines[0] + ",UNIT_MEASURE", *(f"{line},PT_B1GQ" for line in lines[1:])]) + "\n"
+    part = SBRD.part("G_XGDP")
+    asked = specimens.fetched(part.id, specimens.payload(text))
+    conflicts = []
+    for code in (None, "PT_B1GQ", "USD_PPP"):
+        dataset = SBRD.model_copy(update={"parts": (part.model_copy(update={"unit_code": code}),)})
+        notes = oecd.CONNECTOR.parse(dataset, asked).notes
+        conflicts.append([note for note in notes if note.startswith("unit conflict:")])
+    told = "unit conflict: UNIT_MEASURE PT_B1GQ in the answer, USD_PPP in the dataset file"
+    assert conflicts == [[], [], [told]]
 
 
 def test_economies_and_periods_not_asked_for_are_counted() -> None:

@@ -76,10 +76,31 @@ def test_a_carriers_gap_is_not_a_withdrawal() -> None:
     after = facts.state("worldbank.wdi", "GB.XPD.RSDV.GD.ZS", date(2026, 3, 9))
     assert {key: cell for key, cell in after.items() if key[0] == "HIC"}
     assert before.keys() == after.keys()
-    articles = [facts.state("worldbank.wdi", "IP.JRN.ARTC.SC", date(year, 12, 31)) for year in (2013, 2018)]
-    zeros = {key for key, cell in articles[0].items() if cell.value == "0"}
+
+
+def _zeros_around_the_gap(part: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]], facts.Cells]:
+    """Zeros of 2013-12 that the file of 2018-09 lacks, those of them that are served then, and the file's own cells."""
+    before, after = (facts.state("worldbank.wdi", part, date(year, 12, 31)) for year in (2013, 2018))
+    own = facts._vintage_cells("worldbank", part)["2018-09"]
+    zeros = {key for key, cell in before.items() if cell.value == "0" and key not in own}
+    return zeros, zeros & set(after), own
+
+
+@pytest.mark.worldbank
+def test_zeros_that_a_carrier_dropped_stay_within_the_years_of_its_series() -> None:
+    zeros, carried, own = _zeros_around_the_gap("TX.VAL.TECH.CD")
+    years = {entity: [year for area, year in own if area == entity] for entity, _ in own}
+    within = {(area, year) for area, year in zeros if area in years and min(years[area]) < year < max(years[area])}
+    assert carried == within
+    assert within
+    assert within < zeros
+
+
+@pytest.mark.worldbank
+def test_zeros_are_not_carried_over_the_articles_change_of_source() -> None:
+    zeros, carried, _ = _zeros_around_the_gap("IP.JRN.ARTC.SC")
     assert zeros
-    assert all(key in articles[1] for key in zeros)
+    assert carried == set()
 
 
 @pytest.mark.worldbank
@@ -92,8 +113,9 @@ def test_old_codes_are_served_as_todays_and_the_original_is_kept() -> None:
 
 def test_every_vintage_says_whence_it_comes_and_its_rows_are_held() -> None:
     held = [one for dataset in DATASETS for one in facts.vintages(dataset)]
-    assert {one.basis for one in held} == {"publisher", "archive", "carried"}
-    assert {one.basis for one in held if one.native} == {"publisher", "archive"}
+    assert {one.basis for one in held} == {"publisher", "carried"}
+    assert {one.basis for one in held if one.native} == {"publisher"}
+    assert {one.basis for one in held if one.vintage in ("2013-12", "2018-09")} == {"carried"}
     assert all(one.source for one in held)
     assert all(one.instant.tzinfo for one in held if one.precision == "instant")
     assert len({(one.dataset, one.part, one.day) for one in held}) == len(held)

@@ -118,10 +118,13 @@ def test_the_archive_serves_native_months_only() -> None:
         *(4.55324, 4.29205989837646, 4.07341),
     ]
     assert archived("202607", "SP.POP.TOTL") == []
+    for version in ("201903", "202607"):  # the archive's own day is not the vintage
+        path = f"sources/57/country/KOR/series/{RESEARCH}/time/YR2017/version/{version}/data"
+        assert bank(path)["lastupdated"] == "2025-10-29"
     listed = bank("sources/57/version", "2021-12-31")["source"][0]["concept"][0]["variable"]
-    assert [one["id"] for one in listed] == ["201312", "201809", "201903", "202004", "202109"]
+    assert [one["id"] for one in listed] == ["201903", "202004", "202109"]
     assert listed[-1]["value"] == "2021 Sep"
     unknown = f"sources/57/country/KOR/series/{RESEARCH}/time/all/version"
-    for version in ("199901", "202603"):  # never listed; known to us only from a carrier
+    for version in ("199901", "201809", "202603"):  # never listed; known to us only from a carrier
         assert b"<wb:error" in ask("worldbank", f"{unknown}/{version}/data", format="json").body
     assert b"<wb:error" in ask("worldbank", f"{unknown}/202607/data", "2026-07-12", format="json").body

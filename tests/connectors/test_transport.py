@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -74,7 +74,7 @@ def test_an_answer_and_what_is_kept_of_it() -> None:
         body = gzip.compress(b"the body")
         _send(handler, body, Content_Encoding="gzip", Date="Wed, 15 Sep 2021 23:59:59 GMT", X_Odd="1")
 
-    with _server(reply) as base, _transport(base, archive=archived.append) as transport:
+    with _server(reply) as base, _transport(base, archive=archived.append, trust_date=True) as transport:
         payload = transport.get(ASKED)
     assert asked == ["/base/data/a,b,/X+Y.Z?format=csvfile&date=1990:2026", "en"]
     assert payload.content == b"the body"
@@ -88,6 +88,15 @@ def test_without_a_date_header_the_clock_counts() -> None:
     now = datetime(2030, 1, 1, tzinfo=UTC)
     with _server(lambda handler, _: _send(handler)) as base, _transport(base, clock=lambda: now) as transport:
         assert transport.get(ASKED).fetched_at == now
+
+
+@pytest.mark.parametrize(("minutes", "believed"), [(-11, False), (-9, True), (9, True), (11, False)])
+def test_a_date_header_counts_only_near_our_clock(minutes: int, believed: bool) -> None:
+    stated = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    now = stated - timedelta(minutes=minutes)
+    reply: Reply = lambda handler, _: _send(handler, Date="Tue, 01 Jan 2030 12:00:00 GMT")  # noqa: E731
+    with _server(reply) as base, _transport(base, clock=lambda: now) as transport:
+        assert transport.get(ASKED).fetched_at == (stated if believed else now)
 
 
 def test_a_server_fault_is_asked_again_with_growing_pauses() -> None:
@@ -190,10 +199,11 @@ def test_redirects_keep_cookies_stay_on_the_host_and_end() -> None:
     away: Reply = lambda handler, _: _send(handler, b"", 302, Location="http://other.test/")  # noqa: E731
     with (
         _server(away) as base,
-        _transport(base, attempts=1) as transport,
-        pytest.raises(Unreachable, match="another host"),
+        _transport(base) as transport,
+        pytest.raises(Blocked, match=r"another host, other\.test"),
     ):
         transport.get(ASKED)
+    assert [record.outcome for record in transport.log] == ["Blocked"]
     around: Reply = lambda handler, _: _send(handler, b"", 307, Location=handler.path)  # noqa: E731
     with _server(around) as base, _transport(base) as transport, pytest.raises(Blocked, match="circles"):
         transport.get(ASKED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,9 @@ def test_years_that_nobody_has_published_are_counted_not_kept() -> None:
     data = _parse(_page(*GOOD, *padded))
     assert data.canonical_hash == _parse(_page(*GOOD)).canonical_hash
     assert data.skipped == {"placeholder of a period in which nothing is published": 3}
+    flagged = _parse(_page(*GOOD, _row("KR", "KOR", "Korea, Rep.", "2019", "null", status="C")))
+    kept = {(row["period"], row["status"]) for row in flagged.observations.to_pylist()}
+    assert ("2019", "C") in kept
 
 
 def test_a_vanished_economy_and_another_unit_are_findings() -> None:
@@ -124,6 +128,9 @@ def test_a_vanished_economy_and_another_unit_are_findings() -> None:
         (_page(*GOOD).replace('"id":"GB.XPD', '"id":"GB.XPE', 1), "GB.XPE"),
         (_page(*GOOD, _row("QQ", "", "Nowhere", "2018", "1")), "Nowhere"),
         (_page(*GOOD, _row("KR", "KOR", "Korea, Rep.", "2018", "9")), "contradicts itself"),
+        (_page(*GOOD, _row("KOR", "KOR", "Korea, Rep.", "2016", "9")), "KOR .* comes under two codes"),
+        (_page(*GOOD, _row("QQ", "Qqq", "Nowhere", "2018", "1")), "no ISO3 code for 'Qqq'"),
+        (_page(*GOOD).replace('"sourceid":"2"', '"sourceid":"11"'), "source 2 was asked for"),
         (_page(*GOOD)[:-9], "not JSON"),
         ('{"page":1}', "source"),
         ("[]", "not a page"),
@@ -132,6 +139,38 @@ def test_a_vanished_economy_and_another_unit_are_findings() -> None:
 def test_another_form_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(UnexpectedPayload, match=named):
         _parse(text)
+
+
+def test_periods_beyond_the_end_are_counted_not_kept() -> None:
+    later = [_row("KR", "KOR", "Korea, Rep.", year, "9") for year in ("1980", "2027")]
+    data = _parse(_page(*GOOD, *later))
+    assert data.skipped == {"period not asked for": 2}
+    assert data.canonical_hash == _parse(_page(*GOOD)).canonical_hash
+    economies = specimens.payload(ECONOMIES, "http://example.test/country?format=json")
+    asked = specimens.fetched(RD, economies, _answer(_page(*GOOD)), scope=replace(SCOPE, end="2017"))
+    assert worldbank.CONNECTOR.parse(WDI, asked).skipped == {"period not asked for": 2}
+
+
+def _archived(version: str = "202109", source: str = "57") -> str:
+    concepts = [("Time", "YR2017"), ("Version", version), ("Country", "KOR"), ("Series", RD)]
+    variables = json.dumps([{"concept": name, "id": code, "value": code} for name, code in concepts])
+    head = '"page":1,"pages":1,"per_page":1000,"total":1,"lastupdated":"2025-10-29"'
+    return f'{{{head},"source":{{"id":"{source}","data":[{{"variable":{variables},"value":4.55324}}]}}}}'
+
+
+def test_an_archive_answer_is_of_the_version_and_source_asked_for() -> None:
+    economies = specimens.payload(ECONOMIES, "http://example.test/country?format=json")
+    url = f"http://example.test/sources/57/country/KOR/series/{RD}/time/all/version/202109/data?format=json"
+
+    def parse(text: str) -> PartData:
+        asked = specimens.fetched(RD, economies, specimens.payload(text, url), scope=Scope(entities=("KOR",)))
+        return worldbank.CONNECTOR.parse(WDI, asked)
+
+    assert parse(_archived()).observations.column("value_text").to_pylist() == ["4.55324"]
+    with pytest.raises(UnexpectedPayload, match=r"version 202109 was asked for, the answer has .*202512"):
+        parse(_archived("202512"))
+    with pytest.raises(UnexpectedPayload, match="source 57 was asked for"):
+        parse(_archived(source="11"))
 
 
 def test_no_data_is_said_in_two_ways() -> None:

@@ -78,8 +78,8 @@ def test_a_changed_threshold_in_the_dataset_file_changes_the_decision() -> None:
 def test_an_accepted_failure_stays_visible_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     vanished = changed(rows(lambda row: None if row["series_key"] == "USA.X.Y" else row))(worldbank())
     entries = tuple(
-        Accepted("worldbank.wdi", "X.Y", "2024-06-01", rule, "It is known.")
-        for rule in ("series-vanished", "share-withdrawn")
+        Accepted("worldbank.wdi", "X.Y", "2024-06-01", rule, *found, "It is known.")
+        for rule, found in {"series-vanished": (1, "23 values gone"), "share-withdrawn": (23, "0.25")}.items()
     )
     monkeypatch.setattr(gate, "acceptance_list", lambda: entries)
 
@@ -88,6 +88,9 @@ def test_an_accepted_failure_stays_visible_and_does_not_count(monkeypatch: pytes
     assert judgement.decision is Decision.PUBLISHED_WITH_WARNINGS
     assert failed(judgement)["series-vanished"].accepted == "It is known."
     assert judgement.failed(Severity.CRITICAL) == ()
+    other = changed(rows(lambda row: None if row["series_key"] == "KOR.X.Y" else row))(vanished)
+    assert other.judged().decision is Decision.QUARANTINED
+    assert "series-vanished" in {result.rule for result in other.judged().failed(Severity.CRITICAL)}
     next_day = replace(vanished, known_from=datetime(2024, 6, 2, 12, tzinfo=UTC))
     assert next_day.judged().decision is Decision.QUARANTINED
 

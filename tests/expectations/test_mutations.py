@@ -86,6 +86,27 @@ def revised_amount(situation: Situation) -> Situation:
     return changed(uneven, part_id="G_NC")(situation)
 
 
+def alone(part: str, situation: Situation) -> Situation:
+    """The other parts did not change and are not handed in."""
+    return replace(situation, new={part: situation.new[part]})
+
+
+def zeros(condition: Callable[[Row], bool]) -> Mutation:
+    return changed(rows(lambda row: row | {"value": 0.0, "value_text": "0"} if condition(row) else row))
+
+
+def known_before() -> Situation:
+    """The same leaf of the portal, read a second time."""
+    return replace(nbs(), old=nbs().new)
+
+
+def flagged_before() -> Situation:
+    """Eight figures of the predecessor carry a flag, and none does now."""
+    good = worldbank()
+    flagged = rows(lambda row: row | {"status": "E"} if of_china(row) and row["period"] < "2008" else row)
+    return replace(good, old={"X.Y": flagged(good.old["X.Y"])})
+
+
 CASES = {
     "nothing wrong": Case(worldbank, lambda situation: situation, set()),
     "nothing wrong, ratio and amount": Case(oecd, lambda situation: situation, set()),
@@ -142,16 +163,6 @@ CASES = {
     "skipped records": Case(
         worldbank, changed(lambda data: replace(data, skipped={"pseudo period 2999": 4})), {"nothing-skipped"}
     ),
-    "economy twice": Case(
-        worldbank,
-        changed(series(lambda row: row | {"entity": "CHN"} if row["entity"] == "USA" else row)),
-        {"worldbank-one-series-per-economy", "meaning-redefined"},
-    ),
-    "two-letter code": Case(
-        worldbank,
-        changed(series(lambda row: row | {"entity": "US"} if row["entity"] == "USA" else row)),
-        {"worldbank-three-letter-codes", "meaning-redefined"},
-    ),
     "aggregate not flagged": Case(
         worldbank,
         changed(series(lambda row: row | {"entity": "WLD"} if row["entity"] == "USA" else row)),
@@ -162,6 +173,19 @@ CASES = {
     ),
     "unit conflict": Case(nbs, noted("unit conflict: 万元 in the name, 亿元 beside it"), {"nbs-unit-conflict"}),
     "year lost": Case(nbs, without(lambda row: row["period"] == "2018"), {"nbs-no-year-gap", "no-gaps"}),
+    "two years blank in one series": Case(
+        nbs, without(lambda row: of_china(row) and row["period"] in ("2010", "2018")), {"no-gaps"}
+    ),
+    "figure of a single year taken back": Case(
+        known_before,
+        without(lambda row: of_china(row) and row["period"] == "2018"),
+        {"nbs-value-withdrawn", "gap-opened", "no-gaps", "fewer-observations"},
+    ),
+    "year taken back": Case(
+        known_before,
+        without(lambda row: row["period"] == "2018"),
+        {"nbs-no-year-gap", "nbs-value-withdrawn", "gap-opened", "no-gaps", "fewer-observations"},
+    ),
     "cumulative": Case(nbs, changed(series(lambda row: row | {"label": "产销率累计值"})), {"nbs-no-cumulative"}),
     "required economy missing": Case(
         worldbank,
@@ -188,12 +212,15 @@ CASES = {
     "times a thousand": Case(
         worldbank,
         times(1000),
-        {"scale-jump", "redefinition", "share-revised", "largest-revision", "series-rewritten", "value-in-range"},
+        {
+            *("scale-jump", "redefinition", "share-revised", "largest-revision", "series-rewritten"),
+            *("value-in-range", "value-jumped", "share-jumped"),
+        },
     ),
     "one series in 万": Case(
         worldbank,
         times(1e-4, of_china),
-        {"scale-jump", "series-rewritten"},
+        {"scale-jump", "series-rewritten", "largest-revision", "value-jumped"},
     ),
     "swapped sign": Case(
         worldbank,
@@ -230,7 +257,40 @@ CASES = {
         worldbank, lambda situation: replace(situation, stamp_notes=("the stamp lies ahead",)), {"stamp-plausible"}
     ),
     "GDP revised": Case(oecd, revised_ratio, {"denominator-revised"}),
+    "GDP revised, amount not handed in": Case(
+        oecd, lambda good: alone("G_XGDP", revised_ratio(good)), {"denominator-revised"}
+    ),
     "amount revised": Case(oecd, revised_amount, {"amount-revised"}),
+    "amount revised, ratio not handed in": Case(
+        oecd, lambda good: alone("G_NC", revised_amount(good)), {"amount-revised"}
+    ),
+    "ratio and amount revised": Case(oecd, lambda good: revised_amount(revised_ratio(good)), {"amount-revised"}),
+    "nearly half of the cells turn 0": Case(
+        worldbank, zeros(lambda row: int(row["period"]) % 9 < 4), {"series-zeroed", "share-zeroed", "value-zeroed"}
+    ),
+    "one economy turns 0": Case(
+        worldbank,
+        zeros(lambda row: of_china(row) and "2005" < row["period"] < "2023"),
+        {"series-zeroed", "share-zeroed", "value-zeroed"},
+    ),
+    "one figure turns 0": Case(
+        worldbank, zeros(lambda row: of_china(row) and row["period"] == "2010"), {"share-zeroed", "value-zeroed"}
+    ),
+    "new year of zeros": Case(
+        worldbank, zeros(lambda row: row["period"] == "2023"), {"share-added-zero", "value-added-zero"}
+    ),
+    "one new zero": Case(worldbank, zeros(lambda row: of_china(row) and row["period"] == "2023"), {"value-added-zero"}),
+    "new year in millions": Case(
+        worldbank, times(1e-6, lambda row: row["period"] == "2023"), {"share-jumped", "value-jumped"}
+    ),
+    "one new figure ten times smaller": Case(
+        worldbank, times(0.05, lambda row: of_china(row) and row["period"] == "2023"), {"value-jumped"}
+    ),
+    "one figure far down": Case(
+        worldbank, times(0.2, lambda row: of_china(row) and row["period"] == "2010"), {"largest-revision"}
+    ),
+    "flags lost": Case(flagged_before, lambda situation: situation, {"flags-vanished"}),
+    "flags everywhere": Case(worldbank, changed(rows(lambda row: row | {"status": "E"})), {"share-status-changed"}),
 }
 
 
