@@ -34,6 +34,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from connectors.sandbox.faults import FAULTS, Fault, spoil
 from connectors.sandbox.wire import Answer, Question
+from warehouse.errors import UsageError
 
 PROVIDERS = ("oecd", "worldbank", "nbs")
 _ADDRESS = re.compile(
@@ -101,12 +102,17 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, port: int, access_log: Path | None) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
         self._failed: set[tuple[str, ...]] = set()
         self._log = access_log.open("a", encoding="utf-8") if access_log else None
+        try:
+            super().__init__(("127.0.0.1", port), Handler)
+        except OSError as error:
+            raise UsageError(
+                f"the sandbox cannot listen on port {port}: {error.strerror}", next_step="choose another port, or 0"
+            ) from error
 
     def answer(self, provider: str, question: Question) -> Answer:
         """The provider's answer, from the cache when the same question was asked before."""

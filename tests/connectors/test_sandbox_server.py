@@ -139,4 +139,4 @@ def test_nothing_in_the_sandbox_imports_the_connectors_parsers() -> None:
                 names |= {alias.name for alias in node.names}
     ours = {name for name in names if name.split(".")[0] in ("connectors", "warehouse", "expectations", "flows")}
     assert ours
-    assert {name for name in ours if not name.startswith("connectors.sandbox")} == set()
+    assert {name for name in ours if not name.startswith("connectors.sandbox")} <= {"warehouse.errors"}

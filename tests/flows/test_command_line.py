@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -262,6 +263,13 @@ def test_a_webhook_gets_each_notice_once(
     shown = run("status").out
     assert address not in shown
     assert "webhook_url" in shown
+
+
+def test_a_sandbox_on_a_taken_port_is_wrong_use(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run("sandbox", "--port", str(taken.getsockname()[1]))
+    assert ended.code == 2
+    assert "choose another port" in ended.err
 
 
 def test_doctor_finds_a_flipped_byte(run: Run, home: Path) -> None:
