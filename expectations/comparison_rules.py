@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from expectations.rules import Demand, Rule, Subject, always, at_most, between, nothing
+from expectations.frames import JUMP
+from expectations.rules import Demand, Rule, Subject, always, at_most, nothing, of_provider
 from warehouse.schema import Severity
 
 #: Ratios and the amounts in national currency that are their numerators, by dataset.
@@ -21,6 +22,12 @@ MAX_ZERO_FLIPS = 20
 MAX_REWRITTEN_BY = 0.2
 MAX_AMOUNT_REVISED_BY = 0.05
 MAX_ROLLBACK = 0.02
+MAX_SHARE_ZEROED = 0.01
+MAX_SHARE_FEWER = 0.01
+MAX_SHARE_ADDED_ZERO = 0.5
+MAX_SHARE_JUMPED = 0.8
+MAX_SHARE_FLAGS_LOST = 0.9
+MAX_SHARE_STATUS_CHANGED = 0.2
 
 
 def _withdrawn(subject: Subject) -> Demand:
@@ -32,7 +39,11 @@ def _revised(subject: Subject) -> Demand:
 
 
 def _largest(subject: Subject) -> Demand:
-    return between(None, _given(subject.checks.max_relative_revision, MAX_RELATIVE_REVISION))
+    return at_most(_given(subject.checks.max_relative_revision, MAX_RELATIVE_REVISION))
+
+
+def _rewritten(subject: Subject) -> Demand:
+    return at_most(_given(subject.checks.max_rewritten_by, MAX_REWRITTEN_BY))
 
 
 def _no_new_gaps(subject: Subject) -> Demand | None:
@@ -45,6 +56,10 @@ def _given(declared: float | None, default: float) -> float:
 
 def _ratios_only(demand: Demand) -> Callable[[Subject], Demand | None]:
     return lambda subject: demand if subject.part.id in AMOUNT_OF.get(subject.dataset.id, {}) else None
+
+
+def _amounts_only(demand: Demand) -> Callable[[Subject], Demand | None]:
+    return lambda subject: demand if subject.part.id in AMOUNT_OF.get(subject.dataset.id, {}).values() else None
 
 
 RULES = (
@@ -127,16 +142,116 @@ RULES = (
         "evidence",
         "rewritten_by",
         "Nearly all of one series moved a long way: a break in its definition is likely.",
-        always(between(None, MAX_REWRITTEN_BY)),
+        _rewritten,
     ),
     Rule(
         "largest-revision",
         "comparison",
         Severity.WARNING,
         "evidence",
-        "max_rel_change",
+        "largest_revision",
         "A single figure that moves this far is a correction or an accident, and somebody will ask.",
         _largest,
+    ),
+    Rule(
+        "nbs-value-withdrawn",
+        "comparison",
+        Severity.CRITICAL,
+        "evidence",
+        "gap_opened",
+        "Cells that held a figure have come back empty from the portal; it does not take single years back.",
+        of_provider("nbs", nothing("no value withdrawn between others")),
+    ),
+    Rule(
+        "value-zeroed",
+        "comparison",
+        Severity.WARNING,
+        "evidence",
+        "zeroed_n",
+        "A figure that turns 0 is more often an absent one than news.",
+        always(at_most(0)),
+    ),
+    Rule(
+        "series-zeroed",
+        "comparison",
+        Severity.CRITICAL,
+        "evidence",
+        "zeroed",
+        "A series in which many figures turn 0 was filled where it should be empty.",
+        always(nothing("no series that turns 0")),
+    ),
+    Rule(
+        "share-zeroed",
+        "comparison",
+        Severity.CRITICAL,
+        "comparison",
+        "share_zeroed",
+        "Zeros across a whole part stand in for figures that were lost.",
+        always(at_most(MAX_SHARE_ZEROED)),
+        counts="zeroed_n",
+        worst="zeroed_n",
+    ),
+    Rule(
+        "value-added-zero",
+        "comparison",
+        Severity.WARNING,
+        "evidence",
+        "newest_zeros",
+        "A 0 as the newest figure of a series that never had one may be an empty cell that was filled.",
+        always(at_most(0)),
+    ),
+    Rule(
+        "share-added-zero",
+        "comparison",
+        Severity.CRITICAL,
+        "comparison",
+        "share_added_zero",
+        "A new year of zeros is a year that was laid out and not filled.",
+        always(at_most(MAX_SHARE_ADDED_ZERO)),
+        counts="added_zero_n",
+        worst="added_zero_n",
+    ),
+    Rule(
+        "value-jumped",
+        "comparison",
+        Severity.WARNING,
+        "evidence",
+        "newer_jump",
+        "A new figure ten times larger or smaller than the newest known one has another unit, or needs a story.",
+        always(at_most(JUMP)),
+    ),
+    Rule(
+        "share-jumped",
+        "comparison",
+        Severity.CRITICAL,
+        "comparison",
+        "share_jumped",
+        "When the new figures of most series jump by powers of ten, the new period came in another unit.",
+        always(at_most(MAX_SHARE_JUMPED)),
+        counts="jumps_n",
+        worst="added_jump",
+    ),
+    Rule(
+        "flags-vanished",
+        "comparison",
+        Severity.CRITICAL,
+        "comparison",
+        "share_flags_lost",
+        "Flags that go all at once were lost on the way; estimates and breaks would pass for plain figures.",
+        always(at_most(MAX_SHARE_FLAGS_LOST)),
+        counts="flags_lost_n",
+        worst="status_changed_n",
+    ),
+    Rule(
+        "share-status-changed",
+        "comparison",
+        Severity.WARNING,
+        "comparison",
+        "share_status_changed",
+        "Many flags changed and no number: the publisher marks its figures by other rules than before.",
+        always(at_most(MAX_SHARE_STATUS_CHANGED)),
+        counts="status_changed_n",
+        worst="status_changed_n",
     ),
     Rule(
         "share-withdrawn",
@@ -154,9 +269,9 @@ RULES = (
         "comparison",
         Severity.WARNING,
         "comparison",
-        "fewer",
+        "share_fewer",
         "Statistics grow; a vintage with fewer values than its predecessor lost some.",
-        always(at_most(0)),
+        always(at_most(MAX_SHARE_FEWER)),
         counts="fewer",
         worst="withdrawn_n",
     ),
@@ -169,7 +284,7 @@ RULES = (
         "When most of history moves at once, everything computed from it must be looked at again.",
         _revised,
         counts="revised_n",
-        worst="max_rel_change",
+        worst="largest_revision",
     ),
     Rule(
         "redefinition",
@@ -227,9 +342,9 @@ RULES = (
         "amount-revised",
         "comparison",
         Severity.CRITICAL,
-        "pairs",
+        "evidence",
         "amount_revised_by",
         "An economy's R&D spending in its own currency, revised this far in most years, is another definition.",
-        _ratios_only(between(None, MAX_AMOUNT_REVISED_BY)),
+        _amounts_only(at_most(MAX_AMOUNT_REVISED_BY)),
     ),
 )

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from connectors.datasets import Dataset
-from warehouse.schema import CHANGES, EVIDENCE, PARSED, Comparison, PartEvidence
+from warehouse.schema import CHANGES, EVIDENCE, PARSED, SERIES, Comparison, PartEvidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,18 @@ SCALE_TOLERANCE = 1e-3
 CONSTANT_SPREAD = 1e-4
 #: What "most" means of the cells of a series.
 MOST = 0.9
+#: A weaker "most", for changes that leave a few cells alone.
+A_LOT = 0.8
 #: Fewer common cells say nothing about a series as a whole.
 ENOUGH_CELLS = 5
-#: Status codes of SDMX that mark a value as not yet observed.
-PROJECTIONS = ("E", "F")
+#: Fewer zeros among the new values may be real ones.
+FEW_CELLS = 3
+#: A new value that lies more than so many powers of ten from the newest known one is a jump.
+JUMP = 1.0
+#: No flag, and the flag that says "normal value".
+UNFLAGGED = ("", "A")
+#: Status codes of SDMX that mark a value as not yet observed (an estimate, E, is of something that has happened).
+PROJECTIONS = ("F",)
 
 #: A change in these columns of SERIES alters how a series is described; in any other, what its numbers mean.
 WORDING = ("label", "notes", "decimals")
@@ -57,10 +65,11 @@ SELECT *,
             ELSE 'finite' END AS value_kind,
        CASE WHEN NOT list_has_any(string_split(status, ';'), {list(PROJECTIONS)})
             THEN try_cast(left(period, 4) AS INTEGER) - $release_year END AS ahead,
-       CASE WHEN value IS NOT NULL THEN ahead END AS years_ahead,
-       CASE WHEN value IS NULL THEN ahead END AS empty_years_ahead,
-       CASE WHEN try_cast(value_text AS DOUBLE) IS NULL THEN NULL WHEN value IS NULL THEN 1.0
-            ELSE abs(try_cast(value_text AS DOUBLE) - value) / greatest(abs(value), 1e-300) END AS text_gap
+       CASE WHEN value IS NOT NULL THEN coalesce(ahead, 0) ELSE 0 END AS years_ahead,
+       CASE WHEN value IS NULL THEN coalesce(ahead, 0) ELSE 0 END AS empty_years_ahead,
+       CASE WHEN try_cast(value_text AS DOUBLE) IS NULL THEN 0.0 WHEN value IS NULL THEN 1.0
+            ELSE abs(try_cast(value_text AS DOUBLE) - value) / greatest(abs(value), 1e-300) END AS text_gap,
+       (year(period_start) * 12 + month(period_start) - 1) * $periods_a_year // 12 AS place
 FROM parsed
 """
 
@@ -88,8 +97,7 @@ LEFT JOIN (
     SELECT series_key, count(*) AS observations, count(value) AS "values",
            max(place) FILTER (value IS NOT NULL) - min(place) FILTER (value IS NOT NULL) + 1
            - count(DISTINCT place) FILTER (value IS NOT NULL) AS missing_periods
-    FROM (SELECT *, (year(period_start) * 12 + month(period_start) - 1) * $periods_a_year // 12 AS place FROM rows)
-    GROUP BY series_key) o USING (series_key)
+    FROM rows GROUP BY series_key) o USING (series_key)
 ORDER BY s.series_key
 """
 
@@ -100,8 +108,12 @@ SELECT c.*, c.new_value / nullif(c.old_value, 0) AS ratio, log10(abs(nullif(rati
        median(ratio) OVER (PARTITION BY c.series_key) AS middle,
        CASE WHEN ratio > 0 AND round(magnitude) <> 0 AND abs(ratio / power(10, round(magnitude)) - 1) < $scale_tolerance
             THEN round(magnitude)::INTEGER END AS power_of_ten,
-       coalesce(c.new_value = before.old_value OR c.new_value = after.old_value, false) AS shifted
+       coalesce(c.new_value = before.old_value OR c.new_value = after.old_value, false) AS shifted,
+       c.old_value IS NULL AND c.period > e.old_last_period AS newer, coalesce(last.old_value, held.value) AS newest
 FROM dated c
+LEFT JOIN evidence e ON e.series_key = c.series_key
+LEFT JOIN dated last ON last.series_key = c.series_key AND last.period = e.old_last_period
+LEFT JOIN rows held ON held.series_key = c.series_key AND held.period = e.old_last_period
 LEFT JOIN dated before ON before.series_key = c.series_key AND before.year = c.year - 1 AND before.rest = c.rest
 LEFT JOIN dated after ON after.series_key = c.series_key AND after.year = c.year + 1 AND after.rest = c.rest
 WHERE c.weight <> 'noise'
@@ -116,19 +128,30 @@ SELECT e.*, coalesce(c.scaled_n, 0) AS scaled_n, c.power_of_ten,
        CASE WHEN e.common_n >= {ENOUGH_CELLS} AND c.constant_n >= {MOST} * e.common_n AND scaled_by IS NULL
              AND r.meaning IS NULL AND abs(c.middle - 1) > {SCALE_TOLERANCE}
             THEN printf('×%.6g', c.middle) END AS constant_ratio,
-       CASE WHEN e.revised_n >= {ENOUGH_CELLS} AND c.shifted_n >= 0.8 * e.revised_n
+       CASE WHEN e.revised_n >= {ENOUGH_CELLS} AND c.shifted_n >= {A_LOT} * e.revised_n
             THEN printf('%d of %d', c.shifted_n, e.revised_n) END AS shifted,
+       CASE WHEN e.zeroed_n > 0 AND (e.zeroed_n = e.common_n OR e.zeroed_n >= {ENOUGH_CELLS})
+            THEN printf('%d of %d turned 0', e.zeroed_n, e.common_n) END AS zeroed,
+       CASE WHEN e.added_zero_n > 0 THEN coalesce(c.newer_zeros, 0) ELSE 0 END AS newest_zeros,
+       coalesce(c.newer_jump, 0) AS newer_jump,
+       coalesce(c.largest_revision, 0) AS largest_revision,
+       CASE WHEN e.common_n >= {ENOUGH_CELLS} AND e.revised_n >= {A_LOT} * e.common_n
+            THEN coalesce(e.median_rel_change, 0) ELSE 0 END AS amount_revised_by,
        CASE WHEN e.old_n > 0 AND e.new_n = 0 THEN printf('%d values gone', e.old_n) END AS vanished,
        CASE WHEN e.new_last_period < e.old_last_period
             THEN e.new_last_period || ' after ' || e.old_last_period END AS receded,
        CASE WHEN e.common_n >= {ENOUGH_CELLS} AND e.revised_n > {MOST} * e.common_n
-            THEN e.median_rel_change END AS rewritten_by,
+            THEN coalesce(e.median_rel_change, 0) ELSE 0 END AS rewritten_by,
        CASE WHEN c.opened_n > 0 THEN printf('%d withdrawn between others', c.opened_n) END AS gap_opened,
        r.meaning AS meaning_redefined, r.wording AS wording_redefined
 FROM evidence e
 LEFT JOIN redefined r USING (series_key)
 LEFT JOIN (SELECT series_key, count(power_of_ten) AS scaled_n, mode(power_of_ten) AS power_of_ten,
                   count(*) FILTER (shifted) AS shifted_n, any_value(middle) AS middle,
+                  max(abs(new_value - old_value) / least(abs(old_value), abs(new_value)))
+                  FILTER (old_value <> 0 AND new_value <> 0) AS largest_revision,
+                  count(*) FILTER (newer AND new_value = 0) AS newer_zeros,
+                  max(abs(log10(new_value / newest))) FILTER (newer AND newest <> 0 AND new_value / newest > 0) AS newer_jump,
                   count(*) FILTER (abs(ratio / middle - 1) < {CONSTANT_SPREAD}) AS constant_n,
                   count(*) FILTER (kind = 'withdrawal' AND period BETWEEN first AND last) AS opened_n
            FROM cells LEFT JOIN (SELECT series_key, min(period) AS first, max(period) AS last
@@ -140,31 +163,50 @@ ORDER BY e.series_key
 _TOTALS = """
 SELECT (SELECT count(*) FROM rows) AS observations, (SELECT count(value) FROM rows) AS "values",
        (SELECT count(*) FROM described) AS series,
+       (SELECT coalesce(max(place) - min(place) + 1 - count(DISTINCT place), 0) FROM rows WHERE value IS NOT NULL)
+       AS lost_periods,
        (SELECT count(DISTINCT series_key) FROM rows ANTI JOIN described USING (series_key)) AS undescribed,
        $stamp_findings AS stamp_findings, $reader_findings AS reader_findings,
        $unit_conflicts AS unit_conflicts, $skipped AS skipped
 """
 
-_COMPARISON = """
+_COMPARISON = f"""
+WITH flagged AS (
+    SELECT count(*) FILTER (coalesce(old_status, '') NOT IN {UNFLAGGED}
+                            AND coalesce(new_status, '') IN {UNFLAGGED}) AS flags_lost_n,
+           count(*) FILTER (coalesce(new_status, '') NOT IN {UNFLAGGED}
+                            AND coalesce(old_status, '') IN {UNFLAGGED}) AS gained_n,
+           (SELECT count(*) FROM rows WHERE status NOT IN {UNFLAGGED}) - gained_n + flags_lost_n AS old_flags_n
+    FROM changes)
 SELECT sum(revised_n)::BIGINT AS revised_n, sum(withdrawn_n)::BIGINT AS withdrawn_n,
        sum(zero_flips_n)::BIGINT AS zero_flips_n,
        coalesce(sum(revised_n) / nullif(sum(common_n), 0), 0) AS share_revised,
        coalesce(sum(withdrawn_n) / nullif(sum(old_n), 0), 0) AS share_withdrawn,
-       greatest(sum(old_n) - sum(new_n), 0)::BIGINT AS fewer,
+       greatest(sum(old_n) - sum(new_n), 0)::BIGINT AS fewer, coalesce(fewer / nullif(sum(old_n), 0), 0) AS share_fewer,
        CASE WHEN sum(common_n) >= $enough AND sum(revised_n) > $most * sum(common_n)
             THEN (SELECT median(rel_change) FROM cells WHERE rel_change IS NOT NULL) ELSE 0 END AS rewritten_by,
-       greatest($older_equal - $predecessor_equal, 0) / greatest(sum(common_n), 1) AS rollback
-FROM judged
+       greatest($older_equal - $predecessor_equal, 0) / greatest(sum(common_n), 1) AS rollback,
+       sum(zeroed_n)::BIGINT AS zeroed_n, coalesce(sum(zeroed_n) / nullif(sum(common_n), 0), 0) AS share_zeroed,
+       sum(added_zero_n)::BIGINT AS added_zero_n,
+       CASE WHEN sum(added_zero_n) >= {FEW_CELLS} THEN sum(added_zero_n) / sum(added_n) ELSE 0 END AS share_added_zero,
+       count(*) FILTER (added_jump > {JUMP} AND isfinite(added_jump)) AS jumps_n,
+       coalesce(jumps_n / nullif(count(*) FILTER (isfinite(added_jump)), 0), 0) AS share_jumped,
+       sum(status_changed_n)::BIGINT AS status_changed_n,
+       coalesce(sum(status_changed_n) / nullif(sum(common_n), 0), 0) AS share_status_changed,
+       any_value(flags_lost_n) AS flags_lost_n,
+       CASE WHEN any_value(old_flags_n) >= $enough THEN any_value(flags_lost_n) / any_value(old_flags_n) ELSE 0 END
+       AS share_flags_lost
+FROM judged, flagged
 """
 
 _PAIRS = """
-SELECT s.entity, r.common_n, r.revised_n AS ratio_revised_n, a.revised_n AS amount_revised_n, a.median_rel_change,
-       CASE WHEN r.common_n >= $enough AND r.revised_n >= 0.8 * r.common_n AND a.revised_n = 0
-            THEN printf('%d of %d years', r.revised_n, r.common_n) END AS denominator_revised,
-       CASE WHEN a.common_n >= $enough AND a.revised_n >= 0.8 * a.common_n
-            THEN a.median_rel_change END AS amount_revised_by
+SELECT s.entity, r.common_n, r.revised_n AS ratio_revised_n, a.revised_n AS amount_revised_n,
+       CASE WHEN r.common_n >= $enough AND r.revised_n >= $a_lot * r.common_n
+                 AND coalesce(a.revised_n, 0) = 0
+            THEN printf('%d of %d years', r.revised_n, r.common_n) END AS denominator_revised
 FROM ratio r JOIN ratio_series s USING (series_key)
-JOIN amount_series t ON t.entity = s.entity JOIN amount a ON a.series_key = t.series_key
+LEFT JOIN (SELECT t.entity, m.* FROM amount m JOIN amount_series t USING (series_key)) a ON a.entity = s.entity
+WHERE a.entity IS NOT NULL OR $amount_unchanged
 ORDER BY s.entity
 """
 
@@ -197,15 +239,15 @@ def of_part(dataset: Dataset, evidence: PartEvidence) -> Frames:
     return Frames({name: frame for name, frame in frames.items() if len(frame)}, examined)
 
 
-def of_pair(ratio: PartEvidence, amount: PartEvidence) -> Frames:
-    """One row an economy: how a ratio moved, and how the national-currency amount in its numerator did."""
-    assert ratio.comparison is not None
-    assert amount.comparison is not None
+def of_pair(ratio: PartEvidence, amount: PartEvidence | None) -> Frames:
+    """One row an economy: how a ratio moved, and how the amount in its numerator did (None: it did not change)."""
+    asked = {"enough": ENOUGH_CELLS, "a_lot": A_LOT, "amount_unchanged": amount is None}
     with duckdb.connect(config={"threads": 1}) as connection:
         for name, side in (("ratio", ratio), ("amount", amount)):
-            connection.register(name, side.comparison.evidence)  # type: ignore[union-attr]
-            connection.register(f"{name}_series", side.data.series)
-        pairs = connection.execute(_PAIRS, {"enough": ENOUGH_CELLS}).df()
+            comparison = side.comparison if side else None
+            connection.register(name, comparison.evidence if comparison else EVIDENCE.empty_table())
+            connection.register(f"{name}_series", side.data.series if side else SERIES.empty_table())
+        pairs = connection.execute(_PAIRS, asked).df()
     return Frames({"pairs": pairs} if len(pairs) else {}, {"pairs": len(pairs)})
 
 
@@ -225,12 +267,12 @@ def _part_frames(
     part, data = dataset.part(evidence.data.part), evidence.data
     connection.register("parsed", data.observations.select(PARSED.names))
     connection.register("described", data.series)
-    connection.execute(_ROWS, {"release_year": int(release_day(dataset, evidence)[:4])})
+    release_year = int(release_day(dataset, evidence)[:4])
+    connection.execute(_ROWS, {"release_year": release_year, "periods_a_year": _PERIODS_A_YEAR[dataset.frequency]})
     declared = None if dataset.provider == "nbs" else f"{part.unit} x10^{part.multiplier}"  # there, one an indicator
     asked = {
         "declared": declared,
         "aggregates": list(WORLDBANK_AGGREGATES) if dataset.provider == "worldbank" else [],
-        "periods_a_year": _PERIODS_A_YEAR[dataset.frequency],
     }
     condensed = data.observations.num_rows > ROWS_DIRECTLY
     conflicts = sum(note.startswith(UNIT_CONFLICT) for note in data.notes)

@@ -51,12 +51,17 @@ class BrokenCheck(FigurekeeperError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """A failure that is a known real transition: part, day it became public (publisher's time zone), rule, and why."""
+    """A failure that is a known real transition: part, day it became public (publisher's time zone), rule, and why.
+
+    `unexpected` and `observed` are what the rule found: another failure of the same rule on that day is not accepted.
+    """
 
     dataset: str
     part: str
     known_from: str
     rule: str
+    unexpected: int
+    observed: str
     reason: str
 
 
@@ -134,24 +139,25 @@ def _judge_part(
 
 
 def _pair_of(dataset: Dataset, ratio: PartEvidence, parts: Iterable[PartEvidence]) -> Frames | None:
-    """The amounts behind a ratio, when both are part of this refresh and both have a predecessor."""
+    """A ratio beside its amount, when both can be compared; an amount that is not handed in has not changed."""
     wanted = comparison_rules.AMOUNT_OF.get(dataset.id, {}).get(ratio.data.part)
     amount = next((part for part in parts if part.data.part == wanted), None)
-    if amount is None or amount.comparison is None or ratio.comparison is None:
+    if wanted is None or ratio.comparison is None or (amount is not None and amount.comparison is None):
         return None
     return frames.of_pair(ratio, amount)
 
 
 def _accept(results: list[CheckResult], dataset: str, day: str) -> list[CheckResult]:
     reasons = {
-        (entry.part, entry.rule): entry.reason
+        (entry.part, entry.rule, entry.unexpected, entry.observed): entry.reason
         for entry in acceptance_list()
         if entry.dataset == dataset and entry.known_from == day
     }
-    return [
-        result if result.success else replace(result, accepted=reasons.get((result.part, result.rule)))
-        for result in results
-    ]
+
+    def reason(result: CheckResult) -> str | None:
+        return reasons.get((result.part, result.rule, result.unexpected, result.observed))
+
+    return [result if result.success else replace(result, accepted=reason(result)) for result in results]
 
 
 def _batches() -> BatchDefinition[Any]:
@@ -205,7 +211,7 @@ def _result(
         success=bool(outcome.success),
         examined=given.examined[rule.frame],
         unexpected=_unexpected(rule, outcome, frame),
-        observed=_observed(rule, outcome, part),
+        observed=_observed(rule, outcome, part, frame),
         expected=expected,
         examples=() if outcome.success else _examples(rule, outcome, given, frame),
         config_error=_config_error(outcome, given.examined[rule.frame]),
@@ -227,12 +233,28 @@ def _unexpected(rule: Rule, outcome: ExpectationValidationResult, frame: pd.Data
         return 0
     if rule.counts is not None:
         return int(frame[rule.counts].iloc[0])
+    offending = _offending(rule, outcome, frame)
+    if offending is not None:
+        return len(offending)
     result = outcome.result
     absent = 0 if "element_count" in result else int(result.get("missing_count") or 0)
     return int(result.get("unexpected_count") or 0) + absent or 1
 
 
-def _observed(rule: Rule, outcome: ExpectationValidationResult, part: PartEvidence) -> str:
+def _offending(rule: Rule, outcome: ExpectationValidationResult, frame: pd.DataFrame) -> pd.DataFrame | None:
+    """The rows behind a failed aggregate, worst first; None for an expectation that names its rows itself."""
+    configuration = outcome.expectation_config
+    if configuration is None or outcome.success or rule.frame in SINGLE:
+        return None
+    if configuration.type == "expect_column_unique_value_count_to_be_between":
+        return frame[frame[rule.column].notna()]
+    if configuration.type == "expect_column_max_to_be_between":
+        above: pd.DataFrame = frame[frame[rule.column] > configuration.kwargs["max_value"]]
+        return above.sort_values(rule.column, ascending=False, kind="stable")
+    return None
+
+
+def _observed(rule: Rule, outcome: ExpectationValidationResult, part: PartEvidence, frame: pd.DataFrame) -> str:
     """What was found, in words: the notes themselves, a number, or the offending values."""
     told = {"stamp_findings": frames.stamp_findings(part), "reader_findings": part.data.notes}.get(rule.column, ())
     told = told or tuple(
@@ -243,6 +265,9 @@ def _observed(rule: Rule, outcome: ExpectationValidationResult, part: PartEviden
     result = outcome.result
     if outcome.success and rule.frame not in SINGLE:
         return "nothing unexpected"
+    offending = _offending(rule, outcome, frame)
+    if offending is not None:
+        return ", ".join(dict.fromkeys(_text(value) for value in offending[rule.column].head(MAX_EXAMPLES)))
     if result.get("partial_missing_list"):
         return f"without {', '.join(map(str, result['partial_missing_list']))}"
     if "observed_value" in result and result["observed_value"] is not None:
@@ -265,6 +290,9 @@ def _examples(
         evidence = given.frames["evidence"].dropna(subset=[rule.worst])
         chosen = evidence.sort_values([rule.worst, "series_key"], ascending=[False, True]).head(MAX_EXAMPLES)
         return _rows(chosen, rule.worst)
+    offending = _offending(rule, outcome, frame)
+    if offending is not None:
+        return _rows(offending.head(MAX_EXAMPLES), rule.column)
     return _rows(frame.loc[outcome.result.get("partial_unexpected_index_list") or []].head(MAX_EXAMPLES), rule.column)
 
 

@@ -74,10 +74,6 @@ def _no_gaps(subject: Subject) -> Demand | None:
     return nothing("no period missing between the first and the last") if subject.checks.contiguous else None
 
 
-def _no_year_lost(subject: Subject) -> Demand | None:
-    return _no_gaps(subject) if subject.dataset.provider == "nbs" else None
-
-
 def _no_cumulation(subject: Subject) -> Demand | None:
     if subject.dataset.provider != "nbs" or subject.dataset.frequency != "A":
         return None
@@ -153,7 +149,7 @@ RULES = (
         "observations",
         "years_ahead",
         "Nobody has observed what lies after the release: pseudo periods such as 2999, or projections without a flag.",
-        always(between(None, 0)),
+        always(at_most(0)),
     ),
     Rule(
         "empty-period-ahead",
@@ -162,7 +158,7 @@ RULES = (
         "observations",
         "empty_years_ahead",
         "An empty year after the release is a placeholder; the newest year must not be taken from it.",
-        always(between(None, 0)),
+        always(at_most(0)),
     ),
     Rule(
         "value-finite",
@@ -180,7 +176,7 @@ RULES = (
         "observations",
         "text_gap",
         "The value must be the number that was published, letter by letter.",
-        always(between(None, TEXT_TOLERANCE)),
+        always(at_most(TEXT_TOLERANCE)),
     ),
     Rule(
         "status-known",
@@ -221,24 +217,6 @@ RULES = (
         counts="skipped",
     ),
     Rule(
-        "worldbank-one-series-per-economy",
-        "provider",
-        Severity.CRITICAL,
-        "series",
-        "entity",
-        "Where the World Bank swaps two-letter and three-letter codes, an economy arrives twice.",
-        of_provider("worldbank", Demand("ExpectColumnValuesToBeUnique", {}, "each economy once")),
-    ),
-    Rule(
-        "worldbank-three-letter-codes",
-        "provider",
-        Severity.CRITICAL,
-        "series",
-        "entity",
-        "A two-letter code, or none, in place of the three-letter one starts a second series for the same economy.",
-        of_provider("worldbank", matching(r"^[A-Z0-9]{3}$", "a three-letter code")),
-    ),
-    Rule(
         "worldbank-aggregates-flagged",
         "provider",
         Severity.WARNING,
@@ -270,10 +248,11 @@ RULES = (
         "nbs-no-year-gap",
         "provider",
         Severity.CRITICAL,
-        "series",
-        "gap",
-        "The portal and its exports have dropped single years from the middle of annual series without a word.",
-        _no_year_lost,
+        "totals",
+        "lost_periods",
+        "The portal and its exports have dropped single years from the middle of a whole leaf without a word.",
+        of_provider("nbs", at_most(0)),
+        counts="lost_periods",
     ),
     Rule(
         "nbs-no-cumulative",

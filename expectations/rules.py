@@ -16,6 +16,9 @@ from warehouse.schema import Severity
 Layer = Literal["part", "provider", "dataset", "comparison"]
 FrameName = Literal["columns", "observations", "series", "totals", "evidence", "comparison", "pairs"]
 
+#: The expectation of a column of findings: one aggregate, which costs a fraction of a test of each cell.
+FINDINGS = "ExpectColumnUniqueValueCountToBeBetween"
+
 #: Frames of one row: their numbers are judged as a whole.
 SINGLE = ("totals", "comparison")
 
@@ -59,7 +62,7 @@ class Rule:
 
 def nothing(text: str) -> Demand:
     """Every cell of a column of findings is empty."""
-    return Demand("ExpectColumnValuesToBeNull", {}, text)
+    return Demand(FINDINGS, {"max_value": 0}, text)
 
 
 def between(low: float | None, high: float | None) -> Demand:
@@ -70,12 +73,12 @@ def between(low: float | None, high: float | None) -> Demand:
 
 
 def at_most(limit: float) -> Demand:
-    """The number of a frame of one row is not above the limit."""
+    """No number is above the limit."""
     return Demand("ExpectColumnMaxToBeBetween", {"max_value": limit}, f"at most {limit:g}")
 
 
 def at_least(limit: float) -> Demand:
-    """The number of a frame of one row is not below the limit."""
+    """No number is below the limit."""
     return Demand("ExpectColumnMinToBeBetween", {"min_value": limit}, f"at least {limit:g}")
 
 

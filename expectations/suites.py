@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.datasets import Dataset, load_all
 from expectations import comparison_rules, part_rules
-from expectations.rules import Demand, Rule, Subject
+from expectations.rules import FINDINGS, Demand, Rule, Subject
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -57,7 +57,7 @@ def build(dataset: Dataset, part_id: str) -> dict[str, list[Expectation]]:
 
 def _words(rule: Rule, demand: Demand) -> str:
     """What is expected, for people; a finding speaks for itself, a measure is named."""
-    finding = demand.expectation in ("ExpectColumnValuesToBeNull", *_OWN_COLUMNS) or rule.frame == "columns"
+    finding = demand.expectation in (FINDINGS, *_OWN_COLUMNS) or rule.frame == "columns"
     return demand.text if finding else f"{rule.column.replace('_', ' ')} {demand.text}"
 
 
