@@ -22,8 +22,9 @@ run: $(VENV)/.run ## the main job: every dataset once, through Prefect, in the o
 up: $(VENV)/.run ## the whole service until Ctrl-C: Prefect server, worker, schedules, sandbox, pages
 	@exec $(PY) -m flows.service up
 
-test: $(VENV)/.test ## all tests: unit and contract tests first, then those that need a Prefect server
-	@$(PY) -m pytest
+test: $(VENV)/.test ## all tests: unit and contract tests, then real releases, command line, Prefect and the main job
+	@$(PY) -m pytest -q -n 2 -m "not prefect and not slow"
+	@$(PY) -m pytest -q -m "prefect or slow"
 
 lint: $(VENV)/.lint ## ruff check, ruff format --check, mypy --strict
 	@$(PY) -m ruff check .

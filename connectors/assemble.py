@@ -21,6 +21,8 @@ from connectors.contract import PartFetch
 from connectors.errors import UnexpectedPayload
 from warehouse.schema import PARSED, SERIES, PartData
 
+#: Counted, not a warning: many standing absences are known, and the dataset file names the economies that must be there.
+NOT_IN_ANSWER = "economies asked for and not in the answer"
 REPEATED = "row repeated word for word"
 BLANK = "placeholder of a period in which nothing is published"
 _MISSING = frozenset(("", "NaN", "nan", "无"))

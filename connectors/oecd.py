@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.assemble import Parsed, part_data
+from connectors.assemble import NOT_IN_ANSWER, Parsed, part_data
 from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
 from connectors.errors import (
@@ -237,7 +237,7 @@ def read_message(dataset: Dataset, fetched: PartFetch, message: Message) -> Pars
     series, more = _series(dataset, part, rows)
     entities = set(rows.column(dataset.entity_dimension).to_pylist())
     if missing := sorted(set(fetched.scope.entities or dataset.entities) - entities):
-        more = (*more, f"economies asked for and not in the answer: {', '.join(missing)}")
+        skipped[f"{NOT_IN_ANSWER}: {', '.join(missing)}"] = len(missing)
     return Parsed(observations, series, skipped, (*notes, *_unit_conflict(part, rows), *more))
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import compress
 from typing import Any
 
-from connectors.assemble import Parsed, part_data, table_of, without_blank_ends
+from connectors.assemble import NOT_IN_ANSWER, Parsed, part_data, table_of, without_blank_ends
 from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
 from connectors.errors import BadRequest, Moved, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
@@ -297,7 +297,7 @@ def _parsed(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: di
         cells.append((key, row.period, row.value, row.status))
     expected = set(fetched.scope.entities or dataset.entities)
     if missing := sorted(expected - {str(one["entity"]) for one in series.values()}):
-        notes[f"economies asked for and not in the answer: {', '.join(missing)}"] = None
+        skipped[f"{NOT_IN_ANSWER}: {', '.join(missing)}"] = len(missing)
     if not cells:
         raise _unexpected(dataset, fetched, "no row is of an economy and period that was asked for")
     kept = table_of(compress(cells, without_blank_ends(cells, skipped)))

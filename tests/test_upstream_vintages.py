@@ -25,6 +25,7 @@ MESSAGES = Path(__file__).resolve().parents[2] / "shared" / "upstream" / "oecd"
 INDEX = MESSAGES / "sti-scoreboard" / "INDEX.json"
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.oecd,
     pytest.mark.skipif(not INDEX.exists(), reason="the recorded messages are not beside this checkout"),
 ]

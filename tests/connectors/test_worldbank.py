@@ -111,7 +111,7 @@ def test_years_that_nobody_has_published_are_counted_not_kept() -> None:
 
 
 def test_a_vanished_economy_and_another_unit_are_findings() -> None:
-    assert _parse(_page(*GOOD[:2])).notes == ("economies asked for and not in the answer: EMU, NAM",)
+    assert _parse(_page(*GOOD[:2])).skipped["economies asked for and not in the answer: EMU, NAM"] == 2
     changed = [_row("KR", "KOR", "Korea, Rep.", "2018", "1", unit="thousands"), *GOOD[2:]]
     data = _parse(_page(*changed))
     assert data.notes == ("unit conflict: 'thousands' in the answer, '% of GDP' in the dataset file",)
@@ -144,11 +144,11 @@ def test_another_form_is_refused_by_name(text: str, named: str) -> None:
 def test_periods_beyond_the_end_are_counted_not_kept() -> None:
     later = [_row("KR", "KOR", "Korea, Rep.", year, "9") for year in ("1980", "2027")]
     data = _parse(_page(*GOOD, *later))
-    assert data.skipped == {"period not asked for": 2}
+    assert data.skipped["period not asked for"] == 2
     assert data.canonical_hash == _parse(_page(*GOOD)).canonical_hash
     economies = specimens.payload(ECONOMIES, "http://example.test/country?format=json")
     asked = specimens.fetched(RD, economies, _answer(_page(*GOOD)), scope=replace(SCOPE, end="2017"))
-    assert worldbank.CONNECTOR.parse(WDI, asked).skipped == {"period not asked for": 2}
+    assert worldbank.CONNECTOR.parse(WDI, asked).skipped["period not asked for"] == 2
 
 
 def _archived(version: str = "202109", source: str = "57") -> str:

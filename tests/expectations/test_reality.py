@@ -17,6 +17,8 @@ from expectations.gate import Judgement
 from tests.expectations.samples import Row, compared, evidence_of, observation, part_data, series_row
 from warehouse.schema import PartData, PartEvidence, Severity
 
+pytestmark = pytest.mark.slow
+
 DATASETS = ("oecd.sbrd", "oecd.pct_cooperation", "worldbank.wdi")
 #: Vintages before the predecessor that the rollback rule may look at.
 OLDER = 5

@@ -18,6 +18,8 @@ from connectors import datasets as files
 from flows import cli
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
 PATENTS = "oecd.pct_cooperation"
 SHARE = f"{PATENTS}:9P50_1.A.AP.PT_PATN.PRIORITY.CHN.WXD._Z.CO._Z._Z"
 GDP_SHARE = "worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS"
