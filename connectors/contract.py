@@ -9,31 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from connectors.datasets import Dataset
 from connectors.errors import Blocked, ProviderError, QuotaExhausted, Throttled, UnknownFault, Unreachable
+from connectors.request import Request
 from warehouse.errors import UsageError
 from warehouse.schema import PartData, Payload, Scope, Stamp
 
 if TYPE_CHECKING:
     from connectors.transport import Transport
 
-Cost = Literal["data", "structure"]
 PROVIDERS = ("oecd", "worldbank", "nbs")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One question to a provider; `path` is relative to its base URL, `cost` names the quota it counts against."""
-
-    part: str | None  # None: for the whole dataset (a probe, a structure)
-    method: Literal["GET", "POST"]
-    path: str
-    params: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str | None = None
-    cost: Cost = "data"
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from connectors.assemble import Parsed, is_missing, part_data, table_of, without_blank_ends
-from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
+from connectors.contract import Ask, Fetched, PartFetch, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
 from connectors.errors import BadRequest, Blocked, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
+from connectors.request import Request
 from connectors.transport import Transport, asked, classify_status, json_body, json_error, throttled
 from warehouse.schema import PartData, Payload, Scope
 

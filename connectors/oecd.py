@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.assemble import NOT_IN_ANSWER, Parsed, part_data
-from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
+from connectors.contract import Ask, Fetched, PartFetch, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
 from connectors.errors import (
     BadRequest,
@@ -29,6 +29,7 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
+from connectors.request import Request
 from connectors.sdmx_readers import STATUS, Message, NotSdmx, read_valid_from, reader_for
 from connectors.transport import Transport, asked, classify_status, throttled
 from warehouse.schema import Basis, PartData, Payload, Precision, Scope, Stamp

@@ -16,8 +16,8 @@ from typing import Final, cast
 
 from pyrate_limiter import Duration, Rate, RateItem, SQLiteBucket
 
-from connectors.contract import Cost
 from connectors.errors import QuotaExhausted
+from connectors.request import Cost
 
 Rates = list[Rate]
 

@@ -20,7 +20,6 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 from urllib3.exceptions import HTTPError
 
-from connectors.contract import Request
 from connectors.errors import (
     Blocked,
     NotFound,
@@ -32,6 +31,7 @@ from connectors.errors import (
     Unreachable,
 )
 from connectors.quota import Quota
+from connectors.request import Request
 from warehouse.schema import Payload
 
 USER_AGENT = "Figurekeeper/0.1 (official statistics, scheduled refresh; python-requests)"

@@ -16,9 +16,10 @@ from itertools import compress
 from typing import Any
 
 from connectors.assemble import NOT_IN_ANSWER, Parsed, part_data, table_of, without_blank_ends
-from connectors.contract import Ask, Fetched, PartFetch, Request, chosen_parts, part_or_error
+from connectors.contract import Ask, Fetched, PartFetch, chosen_parts, part_or_error
 from connectors.datasets import Dataset, Part
 from connectors.errors import BadRequest, Moved, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
+from connectors.request import Request
 from connectors.transport import Transport, asked, classify_status, json_error, throttled
 from connectors.worldbank_rows import ARCHIVE, Economy, NotWorldBank, Page, Row, load_json, read_economies, read_page
 from warehouse.clock import archive_stamp, day_stamp

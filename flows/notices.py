@@ -15,7 +15,7 @@ from flows.settings import Settings
 from warehouse import clock, incidents, ledger
 from warehouse.errors import FigurekeeperError
 from warehouse.files import write_durably
-from warehouse.incidents import Transition
+from warehouse.schema import Transition
 from warehouse.store import Warehouse
 
 

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from warehouse.errors import FigurekeeperError
-from warehouse.incidents import IncidentChange
-from warehouse.schema import CheckResult, Decision, PartData
+from warehouse.schema import CheckResult, Decision, IncidentChange, PartData
 from warehouse.staging import Confirmed, Staged
 
 if TYPE_CHECKING:

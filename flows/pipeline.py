@@ -13,9 +13,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors import contract, datasets
-from connectors.contract import Ask, Fetched, Request
+from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
 from connectors.errors import NoData
+from connectors.request import Request
 from flows import batch_record
 from flows.addresses import Addresses
 from flows.outcome import FAILED, NO_DATA, Outcome, PartOutcome, message_of, of_part
@@ -24,9 +25,8 @@ from flows.settings import Settings
 from warehouse import incidents, lineage, publish, staging
 from warehouse.compare import Equality
 from warehouse.errors import FigurekeeperError, UsageError
-from warehouse.incidents import IncidentChange
 from warehouse.publish import Closing
-from warehouse.schema import Decision, PartData, Payload, Severity
+from warehouse.schema import Decision, IncidentChange, PartData, Payload, Severity
 from warehouse.staging import Confirmed, Staged
 from warehouse.store import DatasetFacts, Warehouse
 

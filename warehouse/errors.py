@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from warehouse.incidents import IncidentChange
+    from warehouse.schema import IncidentChange
 
 
 class FigurekeeperError(Exception):

@@ -6,30 +6,14 @@ deliveries are the caller's too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from sqlalchemy import select, update
 
 from warehouse import clock, ledger
-from warehouse.schema import Severity
+from warehouse.schema import IncidentChange, Severity, Transition
 from warehouse.store import Warehouse
 
-Transition = Literal["opened", "closed"]
 #: A good refresh closes both kinds; a quarantine also ends when a person decides on its batch.
 KINDS = ("quarantine", "failure")
-
-
-@dataclass(frozen=True)
-class IncidentChange:
-    """An incident that has just been opened or closed, in words for people."""
-
-    id: int
-    kind: str
-    dataset: str
-    transition: Transition
-    title: str
-    text: str
 
 
 def open_or_count(

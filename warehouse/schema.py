@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
+
+Transition = Literal["opened", "closed"]
 
 #: One row a series and period of one part, as a connector parses it and as a vintage stores it. `value` is in the
 #: series' unit times 10**multiplier, exactly as published; `value_text` is the published string (None: none was given);
@@ -257,3 +259,15 @@ class PartEvidence:
     vintage_id: str
     comparison: Comparison | None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IncidentChange:
+    """An incident that has just been opened or closed, in words for people."""
+
+    id: int
+    kind: str
+    dataset: str
+    transition: Transition
+    title: str
+    text: str

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors import datasets
-from connectors.contract import Ask, Fetched, Request, connector
+from connectors.contract import Ask, Fetched, connector
 from connectors.errors import (
     Blocked,
     Moved,
@@ -26,6 +26,7 @@ from connectors.errors import (
     Unreachable,
 )
 from connectors.quota import Quota
+from connectors.request import Request
 from connectors.sandbox.server import Sandbox, serve
 from connectors.transport import Classify, Transport
 from warehouse.schema import PARSED, SERIES, Basis, PartData, Payload, Precision, Scope

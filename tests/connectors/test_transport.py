@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from connectors.contract import Request
 from connectors.errors import Blocked, ProviderError, ServerFault, Throttled, UnknownFault, Unreachable
+from connectors.request import Request
 from connectors.transport import Transport
 from warehouse.schema import Payload
 
