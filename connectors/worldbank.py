@@ -21,7 +21,17 @@ from connectors.datasets import Dataset, Part
 from connectors.errors import BadRequest, Moved, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
 from connectors.request import Request
 from connectors.transport import Transport, asked, classify_status, json_error, throttled
-from connectors.worldbank_rows import ARCHIVE, Economy, NotWorldBank, Page, Row, load_json, read_economies, read_page
+from connectors.worldbank_rows import (
+    ARCHIVE,
+    Economy,
+    NotWorldBank,
+    Page,
+    Row,
+    load_json,
+    read_economies,
+    read_page,
+    read_versions,
+)
 from warehouse.clock import archive_stamp, day_stamp
 from warehouse.schema import PartData, Payload, Scope, Stamp
 
@@ -37,10 +47,11 @@ class WorldBank:
     provider = "worldbank"
 
     def plan(self, dataset: Dataset, ask: Ask) -> list[Request]:
-        """The list of economies, then page 1 of every part (of every version, of every bundle of economies)."""
+        """The lists of economies and versions, then page 1 of every part (and version, and bundle of economies)."""
         year = datetime.now(UTC).year
         return [
             _economies_request(),
+            *([_versions_request()] if ask.versions else []),
             *(
                 _data_request(dataset, part, ask.scope, codes, version, year)
                 for part in chosen_parts(dataset, ask, archive=True)
@@ -50,16 +61,35 @@ class WorldBank:
         ]
 
     def fetch(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
-        """Every part by itself; for each archive version asked for, one PartFetch."""
+        """Every part by itself; for each archive version asked for, one PartFetch, whose error is NoData when the archive
+        lists no such version."""
+        wanted = chosen_parts(dataset, ask, archive=True)
+        listed = transport.get(_versions_request(), classify) if ask.versions else None
+        held = self._held(dataset, listed) if listed is not None else {""}
+        missing = [version for version in ask.versions if version not in held]
         economies = transport.get(_economies_request(), classify)
-        parts = tuple(
+        parts = [
             part_or_error(
                 dataset, part, ask.scope, partial(self._part, dataset, part, ask.scope, version, economies, transport)
             )
-            for part in chosen_parts(dataset, ask, archive=True)
+            for part in wanted
             for version in ask.versions or ("",)
-        )
-        return Fetched(parts)
+            if version in held
+        ]
+        parts += [
+            PartFetch(part, (), None, ask.scope, _no_version(dataset, version, held))
+            for part in wanted
+            for version in missing
+        ]
+        return Fetched(tuple(parts), () if listed is None else (listed,))
+
+    def _held(self, dataset: Dataset, listed: Payload) -> set[str]:
+        try:
+            return set(read_versions(listed.content))
+        except NotWorldBank as error:
+            raise UnexpectedPayload(
+                str(error), dataset=dataset.id, request=asked(listed), next_step="open the archived payload and see why"
+            ) from error
 
     def parse(self, dataset: Dataset, fetched: PartFetch) -> PartData:
         """Read all pages of one part; the list of economies among the payloads tells codes and aggregates."""
@@ -175,6 +205,19 @@ def _bundles(codes: Iterable[str]) -> list[str]:
         else:
             bundles.append(code)
     return bundles
+
+
+def _versions_request() -> Request:
+    params = (("format", "json"), ("per_page", "1000"))
+    return Request(None, "GET", f"sources/{ARCHIVE}/version/data", params, cost="structure")
+
+
+def _no_version(dataset: Dataset, version: str, held: set[str]) -> NoData:
+    return NoData(
+        f"the archive has no version {version}; its newest is {max(held, default='none')}",
+        dataset=dataset.id,
+        next_step="choose another month; versions are irregular, five to twelve a year",
+    )
 
 
 def _data_request(

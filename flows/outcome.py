@@ -95,7 +95,7 @@ def message_of(
         text = f"{decision.value}: {len(changed)} of {len(parts)} parts changed ({told})"
     empty = [part.part for part in parts if part.change == NO_DATA]
     if empty:
-        text += f"; no data for {', '.join(empty)}"
+        text += f"; no data for {', '.join(empty) if len(empty) < len(parts) else 'any part'}"
     if judgement is not None and decision is not Decision.PUBLISHED:
         text += f"; {judgement.summary()}"
     if errors:

@@ -222,7 +222,8 @@ def test_plan_bundles_codes_below_the_limit() -> None:
     segments = [request.path.split("/")[1] for request in requests[1:]]
     assert [len(segment) <= 1400 for segment in segments] == [True, True]
     assert ";".join(segments).split(";") == list(codes)
-    (archived,) = worldbank.CONNECTOR.plan(WDI, Ask((RD,), Scope("2016", "2017", ("KOR",)), ("202109",)))[1:]
+    listed, archived = worldbank.CONNECTOR.plan(WDI, Ask((RD,), Scope("2016", "2017", ("KOR",)), ("202109",)))[1:]
+    assert (listed.path, listed.cost) == ("sources/57/version/data", "structure")
     assert archived.path == f"sources/57/country/KOR/series/{RD}/time/YR2016;YR2017/version/202109/data"
 
 

@@ -136,9 +136,11 @@ def test_a_backfill_of_the_archive_takes_its_place_before_what_is_held(run: Run,
     from flows import pipeline, settings
 
     run("refresh", "worldbank.wdi")
-    ask = Ask(parts=("GB.XPD.RSDV.GD.ZS",), versions=("202507", "202109"))
+    ask = Ask(parts=("GB.XPD.RSDV.GD.ZS",), versions=("202507", "202109", "202112"))
     outcomes = pipeline.backfill(settings.load(), "worldbank.wdi", ask, reason="a test", note=lambda _: None)
-    assert [outcome.vintages for outcome in outcomes] == [1, 1]
+    assert [outcome.vintages for outcome in outcomes] == [1, 0, 1]
+    assert "no data for any part" in outcomes[1].message
+    assert json.loads(run("status", "--format", "json").out)["incidents"] == []
     rows = run("vintages", GDP_SHARE, "--period", "2017", "--format", "json").rows
     assert [(row["basis"], row["known_from"][:10], round(row["value"], 3)) for row in rows] == [
         ("archive", "2021-10-01", 4.553),
