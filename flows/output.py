@@ -10,7 +10,10 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 #: Columns whose texts may run over several lines.
 _PROSE = {"message", "label", "unit", "failed", "finding", "parameters", "request", "text", "title"}
@@ -49,6 +52,34 @@ def tree(found: Mapping[str, Any], form: Format) -> None:
     for name, value in found.items():
         print(name)
         _indented(value, "  ")
+
+
+def main_job(settings: Settings, before: Mapping[str, int], after: Sequence[Mapping[str, Any]]) -> None:
+    """What there is now, whether anything is new, where it lies, and what to try next."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    columns = ("dataset", "series", "observations", "vintages", "revisions", "decision")
+    table = Table(title="SANDBOX: published figures from a local stand-in" if settings.profile == "sandbox" else None)
+    for column in columns:
+        table.add_column(column, justify="right" if column in columns[1:5] else "left")
+    for row in after:
+        table.add_row(*(f"{row[c]:,}" if isinstance(row[c], int) else str(row[c] or "") for c in columns))
+    console.print(table)
+    if all(row["vintages"] == before[row["dataset"]] for row in after):
+        console.print("Every provider was asked again; nothing new, nothing published.")
+    console.print(
+        f"Warehouse  {settings.root}\n"
+        f"Page       {settings.root / 'pages' / 'index.html'}\n"
+        f"UI         http://127.0.0.1:{settings.port} while `make up` runs\n\n"
+        "Try next:\n"
+        "  .venv/bin/figurekeeper values worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS --period 2017 --as-of 2021-12-31\n"
+        "  .venv/bin/figurekeeper vintages oecd.sbrd:CHN.G_PPP --period 2018\n"
+        "  .venv/bin/figurekeeper refresh worldbank.wdi --fault scaled_by_1000",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _indented(value: Any, indent: str) -> None:

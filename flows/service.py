@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from connectors import datasets
-from flows import notices, pipeline
+from flows import notices, output, pipeline
 from flows import settings as settings_module
 from flows.processes import Child, free_port, port_taken
 from warehouse.errors import FigurekeeperError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 READY_WITHIN = 180.0  # seconds; a first boot migrates its database, and a busy machine is slow at it
 RUN_WITHIN = 1800.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 FLOW = "refresh-dataset"
 #: The main job's own queue: schedules that fell due while nothing ran wait in `default` and do not mix with it.
 MAIN_QUEUE = "main-job"
@@ -249,7 +250,8 @@ class Service:
 
     def stop(self) -> None:
         """Stop all children, the last started first; a second signal does not interrupt it."""
-        kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        kept = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
         for child in reversed(self.children):
             child.stop()
         self.children.clear()
@@ -291,7 +293,7 @@ def run_once(settings: Settings) -> int:
         for error in refused:
             note(str(error))
         after = pipeline.summary(settings)
-    print_summary(settings, before, after)
+    output.main_job(settings, before, after)
     if "Quarantined" in ends:
         return 3
     return 0 if all(end == "Completed" for end in ends) else 1
@@ -303,34 +305,6 @@ def held_vintages(settings: Settings) -> dict[str, int]:
     held = {row["dataset"]: int(row["vintages"]) for row in pipeline.summary(settings)}
     files = sorted(datasets.load_all().values(), key=lambda file: -len(file.parts) * len(file.entities))
     return {file.id: held.get(file.id, 0) for file in files}
-
-
-def print_summary(settings: Settings, before: dict[str, int], after: Sequence[Row]) -> None:
-    """What there is now, whether anything is new, where it lies, and what to try next."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    columns = ("dataset", "series", "observations", "vintages", "revisions", "decision")
-    table = Table(title="SANDBOX: published figures from a local stand-in" if settings.profile == "sandbox" else None)
-    for column in columns:
-        table.add_column(column, justify="right" if column in columns[1:5] else "left")
-    for row in after:
-        table.add_row(*(f"{row[c]:,}" if isinstance(row[c], int) else str(row[c] or "") for c in columns))
-    console.print(table)
-    if all(row["vintages"] == before[row["dataset"]] for row in after):
-        console.print("Every provider was asked again; nothing new, nothing published.")
-    console.print(
-        f"Warehouse  {settings.root}\n"
-        f"Page       {settings.root / 'pages' / 'index.html'}\n"
-        f"UI         http://127.0.0.1:{settings.port} while `make up` runs\n\n"
-        "Try next:\n"
-        "  .venv/bin/figurekeeper values worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS --period 2017 --as-of 2021-12-31\n"
-        "  .venv/bin/figurekeeper vintages oecd.sbrd:CHN.G_PPP --period 2018\n"
-        "  .venv/bin/figurekeeper refresh worldbank.wdi --fault scaled_by_1000",
-        soft_wrap=True,
-        highlight=False,
-    )
 
 
 def up(settings: Settings) -> int:
@@ -364,13 +338,18 @@ def _fill_if_empty(settings: Settings) -> None:
 
 
 def _stop_on_signals() -> None:
-    """SIGTERM and SIGINT, even when a shell handed it on ignored, end the job as Ctrl-C does: with everything stopped."""
+    """SIGTERM and SIGINT, even when a shell handed it on ignored, end the job as Ctrl-C does: with everything stopped.
+
+    Python swallows an exception that a signal raises inside a callback (a fork's lock handlers, a finaliser), so the
+    interrupt comes again every second until `stop` has begun.
+    """
 
     def interrupt(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in _ENDING:
+        signal.signal(number, interrupt)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -384,6 +363,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FigurekeeperError as error:
         print(f"{error}\nLogs: {settings.root / 'logs'}", file=sys.stderr)
     except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         print(f"interrupted; every process is stopped. Logs: {settings.root / 'logs'}", file=sys.stderr)
     except Exception:
         traceback.print_exc()
