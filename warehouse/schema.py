@@ -98,7 +98,7 @@ CHANGES = pa.schema(
         pa.field("new_status", pa.string()),
         pa.field(
             "kind", pa.string(), nullable=False
-        ),  # revision, first value, withdrawal, reinstatement, status change
+        ),  # revision, first value, coverage, withdrawal, reinstatement, status change
         pa.field("weight", pa.string(), nullable=False),  # noise, below display, visible
         pa.field("rel_change", pa.float64()),
     ]
