@@ -1,25 +1,30 @@
-"""How often a provider may be asked, kept across processes in one small SQLite file.
+"""How often a provider may be asked, kept across processes in one small SQLite file, across hosts in PostgreSQL.
 
 Belongs here: the limits of each provider and cost class, waiting for them, and what is left of them. pyrate-limiter
-counts; a file lock keeps processes apart. Does not belong here: retries and HTTP (transport.py), or bounds on how many
-runs go at once.
+counts; a file lock, or the server, keeps processes apart. Does not belong here: retries and HTTP (transport.py), or bounds
+on how many runs go at once.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Final, cast
 
-from pyrate_limiter import Duration, Rate, RateItem, SQLiteBucket
+from pyrate_limiter import Decision, Duration, PostgresBucket, Rate, RateItem, SQLiteBucket
 
 from connectors.errors import QuotaExhausted
 from connectors.request import Cost
+from warehouse import server
+from warehouse.files import storage_errors
 
 Rates = list[Rate]
+Bucket = SQLiteBucket | PostgresBucket
 
 #: Limits by provider and cost. The OECD states 60 data downloads an hour and once stated 20 structure queries a minute;
 #: the World Bank states none, nor does NBS, whose firewall blocks after about a hundred quick calls. Ours are stricter.
@@ -34,6 +39,7 @@ LIVE: Final[dict[str, dict[Cost, Rates]]] = {
 }
 #: For servers on this machine: the same code path, limits that only stop a runaway loop.
 GENEROUS: Final[dict[Cost, Rates]] = {"data": [Rate(500, Duration.SECOND)], "structure": [Rate(500, Duration.SECOND)]}
+_CONTENDED: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,11 @@ class Left:
 
 
 class Quota:
-    """The limits of one provider, shared by all processes that name the same file."""
+    """The limits of one provider, shared by all processes that name the same file, or all hosts that name the same database."""
 
     def __init__(
         self,
-        path: Path,
+        place: Path | str,
         provider: str,
         *,
         profile: str = "live",
@@ -60,16 +66,17 @@ class Quota:
         max_wait: float = 120.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`limits` overrides the limits of the profile; `max_wait` is the longest wait in seconds for one request."""
+        """`place`: an SQLite file, or the address of a PostgreSQL as warehouse.server.catalogue completes it.
+
+        `limits` overrides the limits of the profile; `max_wait` is the longest wait in seconds for one request.
+        """
         self.provider = provider
         self.max_wait = max_wait
         self._sleep = sleep
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stack = ExitStack()
         chosen = limits or (LIVE[provider] if profile == "live" else GENEROUS)
-        self._buckets: dict[Cost, SQLiteBucket] = {
-            cost: SQLiteBucket.init_from_file(rates, table=f"{provider}_{cost}", db_path=str(path), use_file_lock=True)
-            for cost, rates in chosen.items()
-        }
+        made = self._on_server(place, chosen) if isinstance(place, str) else self._in_file(place, chosen)
+        self._buckets: dict[Cost, Bucket] = made
 
     def take(self, cost: Cost) -> float:
         """Count one request, waiting for its turn; the seconds waited.
@@ -79,13 +86,13 @@ class Quota:
         bucket = self._bucket(cost)
         waited = 0.0
         while True:
-            with bucket.lock:
-                now = _milliseconds()
-                bucket.leak(now)
-                item = RateItem(self.provider, now)
-                if bucket.put(item):
-                    return waited
-                wait = cast(int, bucket.waiting(item)) / 1000 + 0.01
+            decision = self._put(bucket)
+            if decision.allowed:
+                return waited
+            if decision.retry_after_ms is None:  # another host is counting right now
+                self._sleep(_CONTENDED)
+                continue
+            wait = decision.retry_after_ms / 1000 + 0.01
             if waited + wait > self.max_wait:
                 frees = datetime.fromtimestamp(time.time() + wait, UTC)
                 raise QuotaExhausted(
@@ -100,26 +107,66 @@ class Quota:
         return [left for cost, bucket in self._buckets.items() for left in _left(cost, bucket)]
 
     def close(self) -> None:
-        """Close the file; the counts stay."""
-        for bucket in self._buckets.values():
-            bucket.conn.close()
+        """Close the file or the connections; the counts stay."""
+        self._stack.close()
 
-    def _bucket(self, cost: Cost) -> SQLiteBucket:
+    def _in_file(self, path: Path, chosen: dict[Cost, Rates]) -> dict[Cost, Bucket]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buckets: dict[Cost, Bucket] = {}
+        for cost, rates in chosen.items():
+            table = f"{self.provider}_{cost}"
+            buckets[cost] = SQLiteBucket.init_from_file(rates, table=table, db_path=str(path), use_file_lock=True)
+            self._stack.callback(buckets[cost].close)
+        return buckets
+
+    def _on_server(self, uri: str, chosen: dict[Cost, Rates]) -> dict[Cost, Bucket]:
+        from psycopg_pool import ConnectionPool
+
+        server.make_space(uri)
+        pool = ConnectionPool(kwargs=server.parameters(uri), min_size=0, max_size=2, open=False)
+        pool.open()
+        self._stack.callback(pool.close)
+        return {cost: PostgresBucket(pool, f"{self.provider}_{cost}", rates) for cost, rates in chosen.items()}
+
+    def _put(self, bucket: Bucket) -> Decision:
+        with _alone(bucket):
+            now = _now(bucket)
+            bucket.leak(now)
+            return cast(Decision, bucket.put_decision(RateItem(self.provider, now)))
+
+    def _bucket(self, cost: Cost) -> Bucket:
         return self._buckets.get(cost) or self._buckets["data"]
 
 
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000  # the clock by which the bucket stamps: shared by all processes of this host
+@contextmanager
+def _alone(bucket: Bucket) -> Iterator[None]:
+    """While it counts in a file, no other process does; a server keeps them apart by itself."""
+    with storage_errors("the quota"), bucket.lock if isinstance(bucket, SQLiteBucket) else nullcontext():
+        yield
 
 
-def _left(cost: Cost, bucket: SQLiteBucket) -> list[Left]:
-    with bucket.lock:
-        now = _milliseconds()
-        stamps = [int(row[0]) for row in bucket.conn.execute(f'SELECT item_timestamp FROM "{bucket.table}"')]
+def _now(bucket: Bucket) -> int:
+    """Milliseconds by the clock that all who share the bucket share: this host's, or the server's."""
+    return int(bucket.now())  # type: ignore[no-untyped-call]
+
+
+def _left(cost: Cost, bucket: Bucket) -> list[Left]:
+    with _alone(bucket):
+        now = _now(bucket)
+        stamps = list(_stamps(bucket, now - max(rate.interval for rate in bucket.rates)))
     found = []
     for rate in bucket.rates:
-        inside = sorted(stamp for stamp in stamps if stamp > now - rate.interval)
+        inside = [stamp for stamp in stamps if stamp > now - rate.interval]
         left = max(rate.limit - len(inside), 0)
-        frees = None if left else datetime.fromtimestamp((inside[-rate.limit] + rate.interval) / 1000, UTC)
+        frees = None if left else datetime.fromtimestamp((inside[rate.limit - 1] + rate.interval) / 1000, UTC)
         found.append(Left(cost, rate.limit, rate.interval // 1000, left, frees))
     return found
+
+
+def _stamps(bucket: Bucket, since: int) -> Iterator[int]:
+    """When the requests after a moment were counted, newest first, in milliseconds."""
+    for index in count():
+        item = cast("RateItem | None", bucket.peek(index))
+        if item is None or item.timestamp <= since:
+            return
+        yield int(item.timestamp)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from warehouse import server
 from warehouse.errors import UsageError
 
 
@@ -24,6 +25,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".figurekeeper"), description="where warehouses, Prefect's home and pages lie")
     profile: Literal["sandbox", "live", "synthetic"] = "sandbox"
+    catalog_uri: SecretStr | None = Field(None, description="a PostgreSQL instead of SQLite: the server form")
+    storage_uri: str | None = Field(None, description="a bucket instead of the folder; needs catalog_uri")
+    host: str | None = Field(None, description="what this machine is called, where its own name will not do")
     oecd_url: str | None = None
     worldbank_url: str | None = None
     nbs_url: str | None = None
@@ -35,6 +39,29 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """The folder of this profile's warehouse."""
         return (self.home / self.profile).resolve()
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What `warehouse.store.Warehouse` is opened with, but for `create`."""
+        catalog_uri = self.catalog_uri.get_secret_value() if self.catalog_uri else None
+        return {
+            "home": self.home,
+            "profile": self.profile,
+            "catalog_uri": catalog_uri,
+            "storage_uri": self.storage_uri,
+            "host": self.host,
+        }
+
+    @property
+    def quota_place(self) -> Path | str:
+        """Where `connectors.quota.Quota` counts: beside the catalogue."""
+        if self.catalog_uri is None:
+            return self.root / "quota.sqlite"
+        return server.catalogue(self.catalog_uri.get_secret_value(), self.profile)
+
+    @field_serializer("catalog_uri")
+    def _masked(self, uri: SecretStr | None) -> str | None:
+        return server.masked(uri.get_secret_value()) if uri else None
 
     def provider_url(self, provider: str) -> str | None:
         """The configured base address of a provider; None when it is to be the default of the profile."""

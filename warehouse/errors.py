@@ -4,9 +4,12 @@ FigurekeeperError                    what happened, to which dataset and request
 ├── UsageError                       a question or command that cannot be meant: bad date, unknown series, wrong profile
 ├── WarehouseError                   the store cannot do what was asked
 │   ├── WrongProfile                 a warehouse of another profile lies in this folder
+│   ├── WrongHost                    another host writes this folder (locks.py)
 │   ├── StoreUnwritable              disk full, read-only, no permission
+│   ├── StoreUnreachable             the database or the bucket of the server form does not answer (files.py)
+│   ├── Busy / LeaseLost             somebody else holds the lease, or ours is gone (locks.py)
 │   ├── UnknownBatch / WrongState    a decision on a batch that does not exist or cannot be decided
-│   └── Corrupted                    bytes that do not match their sha256
+│   └── Corrupted                    bytes, or a journal line, that do not match their sha256
 ├── DatasetFileError                 a dataset file with all its mistakes (connectors/datasets.py)
 └── ProviderError                    the provider's side (connectors/errors.py draws its branches)
 

@@ -12,35 +12,72 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse.errors import StoreUnwritable
+from warehouse.errors import StoreUnwritable, WarehouseError
 
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
+#: PostgreSQL's: not permitted, disk full, a read-only server.
+_STATES = {"42501", "53100", "25006"}
 _WORDS = ("No space left", "disk is full", "readonly database", "Read-only file system", "unable to open database")
 
 
+class StoreUnreachable(WarehouseError):
+    """The catalogue's server or the object storage cannot be reached, or refuses."""
+
+    retriable = True
+
+
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full, read-only or forbidden disk into StoreUnwritable."""
+def storage_errors(place: Path | str) -> Iterator[None]:
+    """Turn a full, read-only or forbidden disk into StoreUnwritable, a lost database server into StoreUnreachable."""
     try:
         yield
     except Exception as problem:
+        if _server_lost(problem):
+            raise StoreUnreachable(
+                f"the catalogue's server cannot be reached: {_first_line(problem)}",
+                next_step="see that it runs and that FIGUREKEEPER_CATALOG_URI is right, then run the same command again; "
+                "what was published stays, and what was about to be is completed by the next run",
+            ) from problem
         if not _unwritable(problem):
             raise
         raise StoreUnwritable(
-            f"cannot write {path}: {getattr(problem, 'strerror', None) or str(problem).splitlines()[0]}",
+            f"cannot write {place}: {getattr(problem, 'strerror', None) or _first_line(problem)}",
             next_step="free space or mend the permissions of that folder, then run the same command again; "
             "what was published stays, and what was about to be is completed by the next run",
         ) from problem
 
 
 def _unwritable(problem: Exception) -> bool:
-    """True for a disk that takes nothing more; DuckDB and SQLite say so in words of their own."""
+    """True for a disk that takes nothing more, or a database that permits nothing; databases say so in words of their own."""
     if isinstance(problem, OSError) and problem.errno in _UNWRITABLE:
+        return True
+    if getattr(_cause(problem), "sqlstate", None) in _STATES:
         return True
     return type(problem).__module__.split(".")[0] in ("duckdb", "_duckdb", "sqlalchemy", "sqlite3") and any(
         word in str(problem) for word in _WORDS
     )
+
+
+def _server_lost(problem: Exception) -> bool:
+    """True when the connection to PostgreSQL was lost, or never came about; SQLAlchemy wraps its driver's errors."""
+    if getattr(problem, "connection_invalidated", False):
+        return True
+    cause = _cause(problem)
+    driver_says = any(
+        kind.__module__.startswith("psycopg") and kind.__name__ == "OperationalError" for kind in type(cause).mro()
+    )
+    state = getattr(cause, "sqlstate", None)
+    return driver_says and (state is None or state.startswith(("08", "57P")))  # not a deadlock or a timeout
+
+
+def _cause(problem: Exception) -> object:
+    """The driver's own error, where SQLAlchemy wraps it."""
+    return getattr(problem, "orig", None) or problem
+
+
+def _first_line(problem: Exception) -> str:
+    return next(iter(str(problem).splitlines()), type(problem).__name__)
 
 
 def fsync_path(path: Path) -> None:
@@ -52,11 +89,19 @@ def fsync_path(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, each fsynced into the one above."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        fsync_path(path.parent)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path to write to; on success it is fsynced and renamed over `path`, on failure removed."""
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
         try:
             yield temporary

@@ -1,20 +1,27 @@
-"""The journal: one JSON line a decision, appended and fsynced beside the payloads; with them it is the whole truth.
+"""The journal: one JSON line a decision, in immutable segments beside the payloads; with them it is the whole truth.
 
-Belongs here: appending, reading and checking lines. Each line carries its number and a sha256 over itself and its
-predecessor's, so a changed or missing line is found and named.
+Belongs here: appending, reading, checking and joining segments. Each entry carries its number and a sha256 over itself and
+its predecessor's, so that a changed, missing or reordered line is found and named. Numbers increase, but may have gaps.
+
+A segment `<first>-<last>.jsonl` is what one flush brought; it is never changed. Segments may overlap (one written again after
+a crash, or a joined one beside its parts): an entry met twice with the same sha256 is read once. `journal.jsonl` is the single
+file of schema version 1: the first segment, where there is one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from warehouse.errors import Corrupted
-from warehouse.files import fsync_path, storage_errors
+from warehouse.storage import Storage
+
+#: Segments with more numbers than these are left as they are when others are joined.
+_SMALL = 1000
 
 
 def _digest(previous: str, number: int, kind: str, body: dict[str, Any]) -> str:
@@ -22,77 +29,153 @@ def _digest(previous: str, number: int, kind: str, body: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True, order=True)
+class Segment:
+    """A file of the journal, with the numbers of its first and last entry."""
+
+    first: int
+    last: int
+    name: str
+
+    @property
+    def small(self) -> bool:
+        """True when joining it with others saves a file worth saving."""
+        return self.last - self.first < _SMALL
+
+
 class Journal:
-    """An append-only file; the caller holds the publish lock while appending."""
+    """The segments in one folder of a storage; who appends or joins holds the publish lock."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, storage: Storage, folder: str = "journal") -> None:
+        self.storage = storage
+        self.folder = folder
 
-    def append(self, entries: list[tuple[int, str, dict[str, Any]]]) -> None:
-        """Append (number, kind, body) entries whose numbers are not in the file yet; the rest is skipped.
+    def append(self, entries: Sequence[tuple[int, str, dict[str, Any]]]) -> None:
+        """Append (number, kind, body) entries, in rising order, as one segment; numbers held already are skipped."""
+        last, digest = self.tail()
+        lines: list[bytes] = []
+        first = None
+        for number, kind, body in entries:
+            if number > last:
+                digest = _digest(digest, number, kind, body)
+                line = {"n": number, "kind": kind, "body": body, "sha256": digest}
+                lines.append(json.dumps(line, ensure_ascii=False).encode())
+                first, last = first or number, number
+        if first is not None:
+            self._write(first, last, lines)
 
-        A half-written last line, left by a crash, is cut off first: its entry is still owed and comes again.
+    def tail(self) -> tuple[int, str]:
+        """Number and sha256 of the newest entry; (0, "") when there is none. Only the newest segment is read.
+
+        Raises Corrupted when that one is damaged.
         """
-        last_number, last_digest, good_bytes = self._tail()
-        with storage_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fsync_path(self.path.parent.parent)
-            with self.path.open("ab") as file:
-                file.truncate(good_bytes)
-                for number, kind, body in entries:
-                    if number <= last_number:
-                        continue
-                    last_digest = _digest(last_digest, number, kind, body)
-                    line = {"n": number, "kind": kind, "body": body, "sha256": last_digest}
-                    file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-                    last_number = number
-                file.flush()
-                os.fsync(file.fileno())
-            fsync_path(self.path.parent)
+        segments = self.segments()
+        if not segments:
+            return 0, ""
+        newest = max(segments, key=lambda segment: segment.last)
+        lines = self._lines(newest)
+        if not lines and newest.name == self._version_1:
+            return 0, ""
+        entry = self._parsed(newest, len(lines), lines[-1] if lines else b"")
+        if newest.name != self._version_1 and entry["n"] != newest.last:
+            raise self._misfit(newest, len(lines))
+        return entry["n"], entry["sha256"]
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """Every entry in order, checked. Raises Corrupted naming the first line that does not fit."""
-        if not self.path.exists():
-            return
-        previous, number = "", 0
-        with self.path.open("rb") as file:
-            for position, line in enumerate(file, start=1):
-                try:
-                    entry: dict[str, Any] = json.loads(line)
-                    digest = _digest(previous, entry["n"], entry["kind"], entry["body"])
-                except (ValueError, KeyError):
-                    digest, entry = "", {"sha256": None}
-                if digest != entry["sha256"] or entry["n"] != number + 1:
-                    raise Corrupted(
-                        f"journal {self.path}, line {position}: the entry was changed, or others are missing before it",
-                        next_step="restore the journal from a back-up",
-                    )
-                previous, number = digest, entry["n"]
-                yield entry
+        """Every entry in order, checked: n, kind, body, sha256. Raises Corrupted naming the first line that does not fit."""
+        return (entry for entry, _ in self._checked())
 
-    def _tail(self) -> tuple[int, str, int]:
-        """Number and digest of the last whole line, and the bytes up to its end."""
-        if not self.path.exists():
-            return 0, "", 0
-        with self.path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            window = 1 << 16
-            while True:
-                start = max(0, size - window)
-                file.seek(start)
-                block = file.read(size - start)
-                lines = block.split(b"\n")
-                whole = lines[:-1] if start == 0 else lines[1:-1]
-                if whole or start == 0:
-                    break
-                window *= 4
-        good = size - len(lines[-1])
-        if not whole:
-            return 0, "", 0
+    def segments(self) -> list[Segment]:
+        """The files of the journal, in the order of their entries."""
+        found = []
+        for name in self.storage.list(self.folder, deep=False):
+            numbers = name.rsplit("/", 1)[-1].removesuffix(".jsonl").split("-")
+            if name == self._version_1:
+                found.append(Segment(0, 0, name))
+            elif len(numbers) == 2 and all(number.isdecimal() for number in numbers):
+                found.append(Segment(int(numbers[0]), int(numbers[1]), name))
+        return sorted(found)
+
+    def merge(self, before: int) -> list[str]:
+        """Join small neighbouring segments whose entries are all numbered below `before`; the names of the files removed.
+
+        The joined segment is durable before its parts go, so a merge that is cut off leaves a journal that reads as before.
+        """
+        runs = [
+            list(run)
+            for small, run in groupby(self.segments(), lambda one: one.first > 0 and one.last < before and one.small)
+            if small
+        ]
+        spans = [(run[0].first, max(one.last for one in run)) for run in runs if len(run) > 1]
+        joined: dict[tuple[int, int], list[bytes]] = {span: [] for span in spans}
+        for entry, line in self._checked():
+            for first, last in joined:
+                if first <= entry["n"] <= last:
+                    joined[first, last].append(line)
+        for (first, last), lines in joined.items():
+            self._write(first, last, lines)
+        covered = list(_covered(self.segments()))
+        for name in covered:
+            self.storage.remove(name)
+        return covered
+
+    @property
+    def _version_1(self) -> str:
+        return f"{self.folder}/journal.jsonl"
+
+    def _write(self, first: int, last: int, lines: Sequence[bytes]) -> None:
+        self.storage.write(f"{self.folder}/{first:012}-{last:012}.jsonl", b"".join(line + b"\n" for line in lines))
+
+    def _checked(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Each entry once, with its line. What overlaps is checked too: it must be the same."""
+        number, digest = 0, ""
+        chain: dict[int, tuple[str, str]] = {}  # of each entry: its predecessor's sha256 and its own
+        remaining = self.segments()
+        while remaining:
+            segment = remaining.pop(0)
+            try:
+                lines = self._lines(segment)
+            except FileNotFoundError:  # joined by another process just now; what was read already is skipped
+                remaining = self.segments()
+                continue
+            entry = None
+            for position, line in enumerate(lines, start=1):
+                entry = self._parsed(segment, position, line)
+                previous, known = chain.get(entry["n"], (digest, None))
+                fits = entry["sha256"] == _digest(previous, entry["n"], entry["kind"], entry["body"])
+                if not fits or (known is None and entry["n"] <= number) or known not in (None, entry["sha256"]):
+                    raise self._misfit(segment, position)
+                if known is None:
+                    chain[entry["n"]] = (digest, entry["sha256"])
+                    number, digest = entry["n"], entry["sha256"]
+                    yield entry, line
+            if segment.name != self._version_1 and (entry is None or entry["n"] != segment.last):
+                raise self._misfit(segment, len(lines) + 1)
+
+    def _lines(self, segment: Segment) -> list[bytes]:
+        """The lines of a segment. A half-written last one of version 1 is none: its entry came again."""
+        lines = self.storage.read(segment.name).split(b"\n")
+        return lines[:-1] if segment.name == self._version_1 or not lines[-1] else lines
+
+    def _parsed(self, segment: Segment, position: int, line: bytes) -> dict[str, Any]:
         try:
-            entry = json.loads(whole[-1])
-            return int(entry["n"]), str(entry["sha256"]), good
-        except (ValueError, KeyError):
-            raise Corrupted(
-                f"journal {self.path}: its last whole line is damaged", next_step="restore the journal from a back-up"
-            ) from None
+            entry = json.loads(line)
+            return {"n": int(entry["n"]), "kind": entry["kind"], "body": entry["body"], "sha256": str(entry["sha256"])}
+        except (ValueError, KeyError, TypeError):
+            raise self._misfit(segment, position) from None
+
+    def _misfit(self, segment: Segment, position: int) -> Corrupted:
+        return Corrupted(
+            f"journal {self.storage.address(segment.name)}, line {position}: the entry was changed, or others are missing "
+            "before it",
+            next_step="restore the journal from a back-up",
+        )
+
+
+def _covered(segments: Sequence[Segment]) -> Iterator[str]:
+    """The names of segments all of whose entries are in another one, too."""
+    reach = -1
+    for segment in sorted(segments, key=lambda one: (one.first, -one.last)):
+        if segment.last <= reach:
+            yield segment.name
+        reach = max(reach, segment.last)

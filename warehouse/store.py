@@ -1,33 +1,41 @@
-"""A warehouse folder: HOME/<profile>/ with catalogue, tables, payloads, journal, locks; opened, stamped, and asked for vintages.
+"""A warehouse: catalogue, tables, payloads, journal and leases of one profile, in a folder or on servers; opened and stamped.
 
-Belongs here: opening and stamping, leases, and the visible vintages of a part in known order. How a batch becomes visible is in
-warehouse/publish.py, what analysts ask is in warehouse/questions.py.
+Belongs here: opening, stamping, and who may write. The vintages of a part are in warehouse/line.py, how a batch becomes visible
+is in warehouse/publish.py, what analysts ask is in warehouse/questions.py. The embedded form is a folder with SQLite, written by
+one host; the server form is PostgreSQL and a bucket, written by any.
 """
 
 from __future__ import annotations
 
+import hashlib
+import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import Connection, inspect, select
 
-from warehouse import ledger, locks
+from warehouse import ledger, server
 from warehouse.compare import Equality
-from warehouse.errors import UsageError, WrongProfile
-from warehouse.files import storage_errors
+from warehouse.errors import UsageError, WrongProfile, WrongState
+from warehouse.files import make_folder, storage_errors
 from warehouse.journal import Journal
+from warehouse.locks import AdvisoryLocks, FileLocks, Held, Locks, WrongHost
 from warehouse.payloads import PayloadArchive
 from warehouse.schema import SCHEMA_VERSION
+from warehouse.storage import LocalStorage, ObjectStorage, Storage
 from warehouse.tables import Tables
 
 PROFILES = ("sandbox", "live", "synthetic")
-#: How long a refresh waits for another one of the same dataset, and a publish for another publish.
+#: How long a refresh waits for another one of the same dataset, a publish for another publish, an opening for another one.
 LEASE_WAIT = 1800.0
 PUBLISH_WAIT = 600.0
+_OPENING_WAIT = 60.0
+#: The stamp that says at which address Iceberg was told that the tables lie (warehouse/settling.py).
+TABLES_AT = "tables_at"
 
 
 @dataclass(frozen=True)
@@ -44,76 +52,138 @@ class DatasetFacts:
     equality: Mapping[str, Equality] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, order=True)
-class Event:
-    """A moment at which a state of a part is known to have been public: a vintage's own, or a reading that confirmed it.
+class Warehouse:
+    """One profile's store. Opening it for writing creates and stamps it; one of another profile is refused.
 
-    Ordered by time, then fetch time, then sha256; never by the time of loading.
+    `root` is this machine's folder HOME/<profile>: all of the warehouse in the embedded form; in the server form copies, the
+    analysts' file and the pages.
     """
 
-    at: str
-    fetched_at: str
-    sha256: str
-    vintage: RowMapping = field(compare=False)
+    def __init__(
+        self,
+        home: Path,
+        profile: str,
+        *,
+        create: bool = True,
+        catalog_uri: str | None = None,
+        storage_uri: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        """`catalog_uri`: a PostgreSQL instead of SQLite in the folder; `storage_uri`: a bucket instead of the folder.
 
-
-def order_of(vintage: RowMapping) -> tuple[str, str, str]:
-    """The order of vintages: known_from, then fetch time, then sha256; never the time of loading."""
-    return vintage["known_from"], vintage["fetched_at"], vintage["sha256"]
-
-
-class Warehouse:
-    """One profile's store. Opening creates the folder and stamps it; a folder of another profile is refused."""
-
-    def __init__(self, home: Path, profile: str, *, create: bool = True) -> None:
-        if profile not in PROFILES:
-            raise UsageError(f"'{profile}' is no profile", next_step=f"choose one of {', '.join(PROFILES)}")
-        if set("*?[]#") & set(str(home.resolve())):
-            raise UsageError(
-                f"{home.resolve()} has one of * ? [ ] # in its name, which mean something else in file patterns and addresses",
-                next_step="set FIGUREKEEPER_HOME to a folder without them",
-            )
+        `host`: what this machine is called, where its own name will not do. Raises UsageError, WrongProfile, StoreUnreachable.
+        """
         self.profile = profile
-        self.root = (home / profile).resolve()
-        self.database = self.root / "catalog.sqlite"
-        if not create and not self.database.exists():
+        self.root = _root(home, profile)
+        self.host = host or this_host()
+        if storage_uri is not None and catalog_uri is None:
             raise UsageError(
-                f"there is no warehouse in {self.root}",
-                next_step="run `make run` (or `figurekeeper refresh DATASET`) first, or set FIGUREKEEPER_HOME and "
-                "FIGUREKEEPER_PROFILE to where one is",
+                "object storage needs a catalogue on a server, since several hosts may reach it",
+                next_step="set FIGUREKEEPER_CATALOG_URI to a PostgreSQL too, or leave FIGUREKEEPER_STORAGE_URI out",
             )
+        database = self.root / "catalog.sqlite"
+        self.catalog_uri = server.catalogue(catalog_uri, profile) if catalog_uri else f"sqlite:///{database}"
+        self.place = server.masked(catalog_uri) if catalog_uri else str(self.root)
+        there = server.has_space(self.catalog_uri) if catalog_uri else database.exists()
+        if not there and not create:
+            raise self._missing()
         with storage_errors(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-        uri = f"sqlite:///{self.database}"
-        self.engine = ledger.connect(uri)
-        self.tables = Tables(self.root, uri)
-        self.payloads = PayloadArchive(self.root / "payloads")
-        self.journal = Journal(self.root / "journal" / "journal.jsonl")
-        self._stamp(create)
+            make_folder(self.root)
+        if catalog_uri and not there:
+            server.make_space(self.catalog_uri)
+        self.engine = ledger.connect(self.catalog_uri)
+        space = server.space(profile)
+        self.locks: Locks = AdvisoryLocks(self.engine, space) if catalog_uri else FileLocks(self.root / "locks")
+        self._leases = _Leases()
+        self.storage: Storage = (
+            ObjectStorage(storage_uri, self.root / "cache") if storage_uri else LocalStorage(self.root)
+        )
+        self.tables = Tables(self.storage, self.catalog_uri)
+        self.payloads = PayloadArchive(self.storage, "payloads")
+        self.attachments = PayloadArchive(self.storage, "journal/attached")
+        self.journal = Journal(self.storage, "journal")
+        self._stamp(create, self.storage.address("") if catalog_uri else None)
 
-    def _stamp(self, create: bool) -> None:
+    def path(self, name: str) -> Path:
+        """A readable local file for a storage name of the ledger."""
+        return self.storage.local(name)
+
+    # -- stamps ------------------------------------------------------------------------------------------------------
+
+    def _stamp(self, create: bool, storage: str | None) -> None:
+        """Stamp a new warehouse; refuse one stamped otherwise. `storage`: the address of the bytes, in the server form."""
         if create:
             # The database cannot create its tables twice at once, and two first refreshes may.
-            opening = locks.held(self.root / "locks", "opening", wait=60.0)
+            opening = self.locks.held("opening", wait=_OPENING_WAIT)
             with opening, ledger.transaction(self.engine, self.root) as connection:
-                ledger.metadata.create_all(connection)
-                known = dict(connection.execute(select(ledger.stamps.c.key, ledger.stamps.c.value)).tuples().all())
-                if not known:
-                    known = {"profile": self.profile, "schema_version": str(SCHEMA_VERSION)}
-                    rows = [{"key": key, "value": value} for key, value in known.items()]
-                    ledger.add(connection, ledger.stamps, rows)
-        else:
-            with self.engine.connect() as connection:
-                known = dict(connection.execute(select(ledger.stamps.c.key, ledger.stamps.c.value)).tuples().all())
+                if not _stamps(connection):
+                    ledger.metadata.create_all(connection)
+                    stamps = {"profile": self.profile, "schema_version": str(SCHEMA_VERSION)}
+                    stamps[TABLES_AT] = self.storage.address("tables")
+                    if storage is not None:
+                        self.storage.write("profile", self.profile.encode())  # fails where no bucket is
+                        stamps["storage"] = storage
+                    ledger.add(connection, ledger.stamps, [{"key": key, "value": stamps[key]} for key in stamps])
+        with storage_errors(self.root), self.engine.connect() as connection:
+            known = _stamps(connection)
+        if not known:
+            raise self._missing()
         if known.get("profile") != self.profile:
             raise WrongProfile(
-                f"the warehouse in {self.root} is stamped '{known.get('profile')}', not '{self.profile}'",
+                f"the warehouse in {self.place} is stamped '{known.get('profile')}', not '{self.profile}'",
                 next_step="set FIGUREKEEPER_PROFILE to the stamp, or FIGUREKEEPER_HOME to another folder; profiles never mix",
             )
-        if known.get("schema_version") != str(SCHEMA_VERSION):
+        if unfinished := known.get("unfinished"):
+            raise WrongState(
+                f"the warehouse in {self.place} is not whole: {unfinished}",
+                next_step="drop its schema and the objects in its bucket, and begin again",
+            )
+        version = int(known.get("schema_version", 0))
+        if version != SCHEMA_VERSION:
             raise WrongProfile(
-                f"the warehouse in {self.root} has schema version {known.get('schema_version')}, this program {SCHEMA_VERSION}",
-                next_step="use the Figurekeeper version that wrote it",
+                f"the warehouse in {self.place} has schema version {version}, this program {SCHEMA_VERSION}",
+                next_step="run `figurekeeper upgrade`; the old folder is kept as a back-up"
+                if version < SCHEMA_VERSION
+                else "use the version of Figurekeeper that wrote it",
+            )
+        if known.get("storage") != storage:
+            raise UsageError(
+                f"the warehouse in {self.place} keeps its bytes in {known.get('storage')}, not in {storage}",
+                next_step="set FIGUREKEEPER_STORAGE_URI to that bucket (or, where it is a folder, FIGUREKEEPER_HOME)",
+            )
+
+    def _missing(self) -> UsageError:
+        return UsageError(
+            f"there is no warehouse in {self.place}",
+            next_step="run `make run` (or `figurekeeper refresh DATASET`) first, or set FIGUREKEEPER_HOME and "
+            "FIGUREKEEPER_PROFILE to where one is",
+        )
+
+    # -- hosts -------------------------------------------------------------------------------------------------------
+
+    def take_over(self) -> str | None:
+        """Let this host write from now on; returns the one that did before. Only when that one is gone for good."""
+        opening = self.locks.held("opening", wait=_OPENING_WAIT)
+        with opening, ledger.transaction(self.engine, self.root) as connection:
+            before = _writer(connection)
+            connection.execute(ledger.stamps.delete().where(ledger.stamps.c.key == "host"))
+            ledger.add(connection, ledger.stamps, [{"key": "host", "value": self.host}])
+        return before
+
+    def _check_host(self) -> None:
+        """A folder is written by one host: locks on it end there. Buckets, with leases on a server, by any."""
+        if isinstance(self.storage, ObjectStorage):
+            return
+        with storage_errors(self.root), self.engine.connect() as connection:
+            writer = _writer(connection)
+        if writer is None:
+            self.take_over()
+        elif writer != self.host:
+            raise WrongHost(
+                f"the warehouse in {self.place} is written by host {writer}; this one, {self.host}, may only read it",
+                next_step="use the server form (FIGUREKEEPER_CATALOG_URI and FIGUREKEEPER_STORAGE_URI), or, when the other "
+                "host is gone for good, run `figurekeeper maintain --take-over`; a machine that changes its name sets "
+                "FIGUREKEEPER_HOST",
             )
 
     # -- leases ------------------------------------------------------------------------------------------------------
@@ -122,72 +192,69 @@ class Warehouse:
     def lease(
         self, dataset: str, *, wait: float = LEASE_WAIT, note: Callable[[str], None] | None = None
     ) -> Iterator[None]:
-        """The right to refresh or decide on one dataset. Raises locks.Busy when the wait is over."""
-        with locks.held(self.root / "locks", dataset, wait=wait, note=note):
+        """The right to refresh or decide on one dataset. Raises locks.Busy when the wait is over, locks.WrongHost."""
+        with self._holding(dataset, wait, note):
             yield
 
     @contextmanager
     def publish_lock(self) -> Iterator[None]:
-        """The short lock from the table commit to the edition row."""
-        with locks.held(self.root / "locks", "publish", wait=PUBLISH_WAIT):
+        """The short lock from the table commit to the edition row. Raises locks.Busy, locks.WrongHost."""
+        with self._holding("publish", PUBLISH_WAIT, None):
             yield
 
-    # -- vintages ----------------------------------------------------------------------------------------------------
+    def assert_held(self) -> None:
+        """To be called at the end of a transaction that only the holder of this thread's leases may commit.
 
-    def edition(self, connection: Connection) -> int:
-        """The newest edition; 0 before the first publish."""
-        return int(connection.execute(select(func.coalesce(func.max(ledger.editions.c.edition), 0))).scalar_one())
-
-    def visible(
-        self,
-        connection: Connection,
-        dataset: str | None = None,
-        part: str | None = None,
-        *,
-        edition: int | None = None,
-    ) -> list[RowMapping]:
-        """Vintages visible in an edition (None: the newest), in known order."""
-        at = self.edition(connection) if edition is None else edition
-        columns = ledger.vintages.c
-        query = select(ledger.vintages).where(
-            and_(columns.published_in <= at, or_(columns.voided_in.is_(None), columns.voided_in > at))
-        )
-        if dataset is not None:
-            query = query.where(columns.dataset == dataset)
-        if part is not None:
-            query = query.where(columns.part == part)
-        return sorted(connection.execute(query).mappings().all(), key=order_of)
-
-    def timeline(
-        self, connection: Connection, dataset: str | None = None, part: str | None = None, *, edition: int | None = None
-    ) -> dict[tuple[str, str], list[Event]]:
-        """For each (dataset, part), its events in order: the last one up to a day answers "as of" that day.
-
-        A vintage that came back, or was found unchanged after another one is loaded late, stands here more than once.
+        Raises locks.LeaseLost when one of them was lost meanwhile.
         """
-        at = self.edition(connection) if edition is None else edition
-        events: dict[tuple[str, str], list[Event]] = {}
-        shown: dict[tuple[str, str, str], RowMapping] = {}
-        for row in self.visible(connection, dataset, part, edition=at):
-            shown[row["dataset"], row["part"], row["vintage_id"]] = row
-            events.setdefault((row["dataset"], row["part"]), []).append(Event(*order_of(row), row))
-        columns = ledger.confirmations.c
-        query = select(ledger.confirmations).where(columns.recorded_in <= at)
-        query = query if dataset is None else query.where(columns.dataset == dataset)
-        query = query if part is None else query.where(columns.part == part)
-        for row in connection.execute(query).mappings():
-            vintage = shown.get((row["dataset"], row["part"], row["vintage_id"]))
-            if vintage is not None:
-                event = Event(row["at"], row["fetched_at"], row["sha256"], vintage)
-                events[row["dataset"], row["part"]].append(event)
-        return {key: sorted(line) for key, line in events.items()}
+        for held in self._leases.held:
+            held.assert_held()
 
-    def newest(
-        self, connection: Connection, dataset: str | None = None, *, edition: int | None = None
-    ) -> list[RowMapping]:
-        """The vintage of each part that is the latest known."""
-        return [line[-1].vintage for _, line in sorted(self.timeline(connection, dataset, edition=edition).items())]
+    @contextmanager
+    def _holding(self, name: str, wait: float, note: Callable[[str], None] | None) -> Iterator[None]:
+        self._check_host()
+        with self.locks.held(name, wait=wait, note=note) as held:
+            self._leases.held.append(held)
+            try:
+                yield
+            finally:
+                self._leases.held.remove(held)
 
-    def path(self, relative: str) -> Path:
-        """A file named in the ledger."""
-        return self.root / relative
+
+class _Leases(threading.local):
+    """What each thread holds."""
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+
+
+def this_host() -> str:
+    """What tells this machine from others: a hash of its machine id where it has one, else its name."""
+    for file in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        with suppress(OSError):
+            if known := file.read_text(encoding="ascii").strip():
+                return f"machine-{hashlib.sha256(f'figurekeeper {known}'.encode()).hexdigest()[:12]}"
+    return socket.gethostname()
+
+
+def _stamps(connection: Connection) -> dict[str, str]:
+    if not inspect(connection).has_table(ledger.stamps.name):
+        return {}
+    return dict(connection.execute(select(ledger.stamps.c.key, ledger.stamps.c.value)).tuples().all())
+
+
+def _writer(connection: Connection) -> str | None:
+    """The host that writes, if any did so far."""
+    return connection.execute(select(ledger.stamps.c.value).where(ledger.stamps.c.key == "host")).scalar_one_or_none()
+
+
+def _root(home: Path, profile: str) -> Path:
+    """HOME/<profile>, absolute. Raises UsageError for an unknown profile or a name that tools would misread."""
+    if profile not in PROFILES:
+        raise UsageError(f"'{profile}' is no profile", next_step=f"choose one of {', '.join(PROFILES)}")
+    if set("*?[]#") & set(str(home.resolve())):
+        raise UsageError(
+            f"{home.resolve()} has one of * ? [ ] # in its name, which mean something else in file patterns and addresses",
+            next_step="set FIGUREKEEPER_HOME to a folder without them",
+        )
+    return (home / profile).resolve()
