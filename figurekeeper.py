@@ -6,8 +6,8 @@
     fk.lineage("oecd.sbrd:CHN.G_PPP", "2018")
     fk.sql('select * from "current" limit 5')
 
-Re-exports only; the questions themselves are in warehouse/questions.py and warehouse/lineage.py. Home and profile come from
-FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE.
+Re-exports only; the questions themselves are in warehouse/questions.py, warehouse/revisions.py and warehouse/lineage.py.
+Home and profile come from FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from flows import settings as _settings
 from warehouse import lineage as _lineage
 from warehouse import questions as _questions
+from warehouse import revisions as _revisions
 from warehouse.errors import FigurekeeperError, UsageError
 from warehouse.store import Warehouse
 
@@ -30,7 +31,7 @@ __all__ = ["FigurekeeperError", "UsageError", "lineage", "revisions", "series", 
 
 def _open() -> Warehouse:
     current = _settings.load()
-    return Warehouse(current.home, current.profile, create=False)
+    return Warehouse(**current.place, create=False)
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def values(
     *,
     as_of: str | int | date | None = None,
     first: bool = False,
-    edition: int | None = None,
+    edition: int | str | None = None,
     period: str | int | None = None,
 ) -> pd.DataFrame:
     """Values of one or several series: the latest, as known at the end of a day (UTC), or as first held.
@@ -63,7 +64,7 @@ def values(
     return _frame(found)
 
 
-def vintages(series: str, *, period: str | int | None = None, edition: int | None = None) -> pd.DataFrame:
+def vintages(series: str, *, period: str | int | None = None, edition: int | str | None = None) -> pd.DataFrame:
     """Every vintage of a series, with the values of a period in each; columns as in warehouse.questions.vintages."""
     return _frame(_questions.vintages(_open(), series, period=_text(period), edition=edition))
 
@@ -74,14 +75,14 @@ def series(dataset: str | None = None) -> pd.DataFrame:
 
 
 def revisions(
-    of: str | None = None, *, since: str | int | date | None = None, edition: int | None = None
+    of: str | None = None, *, since: str | int | date | None = None, edition: int | str | None = None
 ) -> pd.DataFrame:
-    """Changes between neighbouring vintages of a dataset or series; columns as in warehouse.questions.revisions."""
-    return _frame(_questions.revisions(_open(), of, since=_text(since), edition=edition))
+    """Changes between neighbouring vintages of a dataset, series or batch; columns as in warehouse.revisions.revisions."""
+    return _frame(_revisions.revisions(_open(), of, since=_text(since), edition=edition))
 
 
 def lineage(
-    series: str, period: str | int, *, as_of: str | int | date | None = None, edition: int | None = None
+    series: str, period: str | int, *, as_of: str | int | date | None = None, edition: int | str | None = None
 ) -> dict[str, Any]:
     """Everything behind one number; keys as in warehouse.lineage.lineage."""
     return _lineage.lineage(_open(), series, str(period), as_of=_text(as_of), edition=edition)

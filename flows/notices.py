@@ -43,7 +43,7 @@ class Notice:
 
 def pending_notices(settings: Settings) -> list[Notice]:
     """Every notice still owed to a configured channel, oldest first."""
-    warehouse = Warehouse(settings.home, settings.profile, create=False)
+    warehouse = Warehouse(**settings.place, create=False)
     channels = ("inbox", "webhook") if settings.webhook_url else ("inbox",)
     owed = incidents.undelivered(warehouse, channels)
     with warehouse.engine.connect() as connection:
@@ -60,7 +60,7 @@ def deliver(settings: Settings, notice: Notice) -> bool:
 
     Raises NotDelivered when the webhook refuses; the notice stays owed.
     """
-    warehouse = Warehouse(settings.home, settings.profile, create=False)
+    warehouse = Warehouse(**settings.place, create=False)
     with warehouse.lease("notices"):
         owed = incidents.undelivered(warehouse, (notice.channel,))
         if (notice.incident, notice.transition, notice.channel) not in owed:

@@ -68,9 +68,9 @@ def of_part(data: PartData, item: Staged | Confirmed) -> PartOutcome:
     shas = tuple(payload.sha256 for payload in data.payloads)
     if isinstance(item, Confirmed):
         return PartOutcome(data.part, UNCHANGED, sha256s=shas)
-    counts = {name: int(item.row[name]) for name in ("revised", "added", "withdrawn")}
+    counts = {name: item.counts[name] for name in ("revised", "added", "withdrawn")}
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    if item.row["predecessor_id"] is None:
+    if item.evidence.comparison is None:
         told = f"first vintage, {counts['added']} values"
     return PartOutcome(
         data.part, told or "flags or definitions changed", item.evidence.vintage_id, item.evidence.known_from,

@@ -20,9 +20,9 @@ from connectors.request import Request
 from flows import batch_record
 from flows.addresses import Addresses
 from flows.outcome import FAILED, NO_DATA, Outcome, PartOutcome, message_of, of_part
-from flows.overview import finish, summary
+from flows.overview import changes, finish, summary
 from flows.settings import Settings
-from warehouse import incidents, lineage, publish, staging
+from warehouse import incidents, line, lineage, publish, staging
 from warehouse.compare import Equality
 from warehouse.errors import FigurekeeperError, UsageError
 from warehouse.publish import Closing
@@ -39,6 +39,7 @@ __all__ = [
     "Outcome",
     "PartOutcome",
     "backfill",
+    "changes",
     "decide",
     "finish",
     "plan",
@@ -58,7 +59,7 @@ _DECISIONS: dict[Action, Decision] = {
 
 def open_warehouse(settings: Settings, *, create: bool = True) -> Warehouse:
     """The warehouse of the settings' home and profile."""
-    return Warehouse(settings.home, settings.profile, create=create)
+    return Warehouse(**settings.place, create=create)
 
 
 def facts_of(dataset: Dataset) -> DatasetFacts:
@@ -230,13 +231,13 @@ class _Run:
         parts += [PartOutcome(part, f"{FAILED}{error}") for part, error in errors.items()]
         judgement = self._judge(staged) if staged else None
         header["skipped"] = {data.part: data.skipped for data in read if data.skipped}
-        header["confirmed"] = [item.row for item in confirmed]
         header["failed"] = sorted(errors)
         header["parts"] = {part.part: part.change for part in parts}
         publish.record_stage(
             self.warehouse,
             self.batch,
             staged,
+            confirmed,
             batch_record.payloads(fetched),
             judgement.results if judgement else (),
             header,
@@ -248,7 +249,7 @@ class _Run:
         from connectors.quota import Quota
         from connectors.transport import Transport
 
-        quota = Quota(self.settings.root / "quota.sqlite", self.dataset.provider, profile=self.settings.profile)
+        quota = Quota(self.settings.quota_place, self.dataset.provider, profile=self.settings.profile)
         live = self.settings.profile == "live"
         with Transport(
             self.dataset.provider,
@@ -268,7 +269,7 @@ class _Run:
         self.archived.append(payload)
 
     def _keep_header(self, header: Mapping[str, Any]) -> None:
-        publish.record_stage(self.warehouse, self.batch, (), (), (), header)
+        publish.record_stage(self.warehouse, self.batch, (), (), (), (), header)
 
     def _parse(
         self, connector: contract.Connector, fetched: Fetched
@@ -300,7 +301,7 @@ class _Run:
 
     def _ever_held(self, part: str) -> bool:
         with self.warehouse.engine.connect() as connection:
-            return bool(self.warehouse.visible(connection, self.dataset.id, part))
+            return bool(line.visible(connection, self.dataset.id, part))
 
     def _stage(self, read: Sequence[PartData]) -> tuple[list[Staged], list[Confirmed], list[PartOutcome]]:
         found = [staging.stage(self.warehouse, self.facts, self.batch, data) for data in read]

@@ -136,14 +136,21 @@ class KnownFrom:
     note: str | None = None
 
 
-def known_from(
-    stamp: Stamp | None, fetched_at: datetime, last: datetime | None, last_stamp: str | None = None
-) -> KnownFrom:
-    """Decide between the publisher's stamp and our fetch time for data that differ from what was known before.
+def place(stamp: Stamp | None, fetched_at: datetime) -> datetime:
+    """Where a reading stands in known order: an archive's version at its end, a live answer when it was taken."""
+    if stamp is None or stamp.basis is Basis.PUBLISHER:
+        return fetched_at
+    return min(stamp.at, fetched_at)
 
-    A live stamp counts only if it moved since `last_stamp`, lies after `last` (when that was seen) and not in the future;
-    otherwise the fetch time does, as `captured`, with a note. Archive stamps always count: they are loaded late by nature. A
-    stamp means the end of its day or month; where that end was still to come, our reading is the earlier proof.
+
+def claim(
+    stamp: Stamp | None, fetched_at: datetime, last: datetime | None = None, last_stamp: str | None = None
+) -> KnownFrom:
+    """From when a reading proves its state, where something else was read before it: at `last`, under `last_stamp`.
+
+    A publisher's stamp counts only if it moved since, lies after `last` and not in the future; otherwise the fetch time does,
+    as `captured`, with a note. Archive and carried stamps always count: they are loaded late by nature. A stamp means the end
+    of its day or month; where that end was still to come, our reading is the earlier proof.
     """
     # What is seen after another state comes after it.
     seen = fetched_at if last is None or fetched_at > last else last + timedelta(microseconds=1)
@@ -157,9 +164,7 @@ def known_from(
     elif stamp.text == last_stamp:
         note = f"the data changed, but the publisher's stamp {stamp.text} did not move"
     elif last is not None and stated.at <= last:
-        note = (
-            f"the data changed, but the publisher's stamp {stamp.text} went backwards, or we have seen other data since"
-        )
+        note = f"the publisher's stamp {stamp.text} is older than our last look at other data"
     else:
         return stated
     return KnownFrom(seen, Precision.INSTANT, Basis.CAPTURED, note)

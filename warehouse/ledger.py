@@ -1,7 +1,7 @@
 """The ledger: small transactional tables in the catalogue's database (SQLite here, PostgreSQL in the server form).
 
-Batches, vintages, payload records, check results, decisions, editions, incidents and the journal's outbox. The `editions`
-table is the only switch of visibility. Belongs here: the tables, and one way to write and read them. No rules.
+Batches, readings, vintages, the line, payload records, check results, decisions, editions, incidents and the journal's outbox.
+The `editions` table is the only switch of visibility. Belongs here: the tables, and one way to write and read them. No rules.
 Instants are text as in warehouse/clock.py; structured columns are JSON.
 """
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    text,
 )
 from sqlalchemy.engine import Engine
 
@@ -33,8 +35,12 @@ from warehouse.files import storage_errors
 metadata = MetaData()
 
 
+#: Compared by byte everywhere: PostgreSQL would sort as people of its region do.
+_TEXT = String().with_variant(String(collation="C"), "postgresql")
+
+
 def _text(name: str, *, null: bool = False, key: bool = False) -> Column[Any]:
-    return Column(name, String, nullable=null, primary_key=key)
+    return Column(name, _TEXT, nullable=null, primary_key=key)
 
 
 stamps = Table("stamp", metadata, _text("key", key=True), _text("value"))
@@ -75,46 +81,68 @@ batches = Table(
     _text("message"),
     Column("header", JSON, nullable=False),  # requests, retries, skips, parts: what the journal tells of it
 )
-vintages = Table(
+readings = Table(  # what was read of a part, by whom and when: never changed, but for the editions in which it counts
+    "readings",
+    metadata,
+    _text("batch_id", key=True),
+    _text("part", key=True),
+    _text("dataset"),
+    _text("place"),  # its place in known order: an archive's version at its end, a live answer when it was taken
+    _text("fetched_at"),
+    _text("sha256"),  # of its last payload: the last word in that order
+    _text("canonical_hash"),
+    _text("stamp", null=True),  # the publisher's, as given; what it means stands in the next three
+    _text("stamp_at", null=True),
+    _text("stamp_precision", null=True),
+    _text("stamp_basis", null=True),
+    Column("scope", JSON, nullable=False),
+    _text("vintage_id"),  # a vintage that says the same inside the scope: its own candidate, or the one it confirmed
+    _text("observations_file", null=True),  # of a partial reading that said something new: its rows alone
+    _text("series_file", null=True),
+    Column(
+        "compared", JSON(none_as_null=True), nullable=True
+    ),  # counts of changed cells against predecessor_id, when it was staged
+    Column("published_in", Integer, nullable=True),  # first edition in which it counts; None: held back
+    Column("voided_in", Integer, nullable=True),  # first edition in which it does not any more
+    Index("readings_by_part", "dataset", "part", "place"),
+)
+vintages = Table(  # one state of one part, stored whole and never changed
     "vintages",
     metadata,
     _text("vintage_id", key=True),
-    _text("batch_id", key=True),
     _text("dataset"),
     _text("part"),
     _text("known_from"),
     _text("precision"),
     _text("basis"),
-    _text("stamp", null=True),
-    _text("fetched_at"),
-    _text("sha256"),  # of its last payload: the last word in the order of vintages
     _text("canonical_hash"),
-    Column("scope", JSON, nullable=False),
     Column("observations", Integer, nullable=False),
     Column("series", Integer, nullable=False),
-    _text("observations_file"),  # relative to the warehouse folder
+    _text("observations_file"),  # a storage name: relative to the warehouse folder
     _text("series_file"),
+    _text("staged_by"),  # the refresh that wrote the files
+)
+line = Table(  # which vintages follow each other, in the editions from published_in up to before voided_in
+    "line",
+    metadata,
+    _text("vintage_id", key=True),
+    Column("published_in", Integer, primary_key=True, autoincrement=False),
+    Column("voided_in", Integer, nullable=True),
+    _text("dataset"),
+    _text("part"),
+    _text("known_from"),
+    _text("place"),  # this and the next four: of the reading that opens it, where lineage leads
+    _text("fetched_at"),
+    _text("sha256"),
+    _text("batch_id"),
+    Column("scope", JSON, nullable=False),
+    _text("stamp", null=True),  # on which known_from rests
     _text("predecessor_id", null=True),
-    Column("revised", Integer, nullable=False),
+    Column("revised", Integer, nullable=False),  # against that predecessor
     Column("added", Integer, nullable=False),
     Column("withdrawn", Integer, nullable=False),
     Column("status_changed", Integer, nullable=False),
-    Column("published_in", Integer, nullable=True),  # edition from which it is visible
-    Column("voided_in", Integer, nullable=True),  # edition from which it is not any more
-    Index("vintages_by_part", "dataset", "part", "known_from"),
-)
-confirmations = Table(  # a reading that found a vintage unchanged: nothing is stored, but it was known then, too
-    "confirmations",
-    metadata,
-    _text("batch_id", key=True),
-    _text("part", key=True),
-    _text("dataset"),
-    _text("vintage_id"),
-    _text("at"),  # its place among the vintages, like known_from
-    _text("fetched_at"),
-    _text("sha256"),
-    Column("recorded_in", Integer, nullable=False),  # the newest edition then: older ones never learn of it
-    Index("confirmations_by_part", "dataset", "part"),
+    Index("line_by_part", "dataset", "part", "place"),
 )
 payloads = Table(
     "payloads",
@@ -122,7 +150,6 @@ payloads = Table(
     _text("batch_id", key=True),
     Column("number", Integer, primary_key=True),
     _text("part", null=True),
-    _text("vintage_id", null=True),
     _text("sha256"),
     _text("method"),
     _text("url"),
@@ -132,7 +159,6 @@ payloads = Table(
     _text("fetched_at"),
     Column("attempts", Integer, nullable=False),
     Index("payloads_by_hash", "sha256"),
-    Index("payloads_by_vintage", "vintage_id"),
 )
 check_results = Table(
     "check_results",
@@ -172,7 +198,8 @@ editions = Table(
     _text("batch_id"),
     _text("decision"),
     _text("at"),
-    _text("observations_snapshot", null=True),  # Iceberg snapshot ids
+    _text("digest"),  # over its predecessor's and all that it changed: what a paper cites
+    _text("observations_snapshot", null=True),  # Iceberg snapshot ids, while they last
     _text("series_snapshot", null=True),
 )
 incidents = Table(
@@ -211,12 +238,18 @@ outbox = Table(
 )
 
 
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 def connect(uri: str) -> Engine:
     """An engine on the ledger's database.
 
     SQLite runs in WAL mode with full fsync, so that readers never block a writer and a commit survives a power cut.
+    A connection to PostgreSQL that died in the pool is replaced before it is used. In JSON columns NaN becomes null, which
+    is what JSON has for it; PostgreSQL would refuse it.
     """
-    engine = create_engine(uri)
+    engine = create_engine(uri, pool_pre_ping=not uri.startswith("sqlite"), json_serializer=_json)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -244,5 +277,10 @@ def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 
 
 def owe(connection: Connection, kind: str, body: Mapping[str, Any]) -> None:
-    """Put a journal entry into the outbox, in the same transaction as the rows it tells of."""
+    """Put a journal entry into the outbox, in the same transaction as the rows it tells of.
+
+    Entries are numbered in the order of their commits: SQLite has one writer at a time, PostgreSQL is told to.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"lock table {outbox.name} in share update exclusive mode"))
     connection.execute(insert(outbox), {"kind": kind, "body": dict(body)})

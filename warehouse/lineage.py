@@ -8,10 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import Connection, func, select
 
-from warehouse import clock, ledger
+from warehouse import clock, ledger, line
 from warehouse.errors import UsageError
 from warehouse.publish import read_batch
 from warehouse.questions import Row, find, values
@@ -28,7 +27,7 @@ GOOD = (
 
 
 def lineage(
-    warehouse: Warehouse, series: str, period: str, *, as_of: str | None = None, edition: int | None = None
+    warehouse: Warehouse, series: str, period: str, *, as_of: str | None = None, edition: int | str | None = None
 ) -> Row:
     """Everything behind one number.
 
@@ -45,12 +44,8 @@ def lineage(
     answer = found[0]
     with warehouse.engine.connect() as connection:
         asked = find(connection, series)
-        vintage = next(
-            row
-            for row in warehouse.visible(connection, asked.dataset, asked.part, edition=answer["edition"])
-            if row["vintage_id"] == answer["vintage"]
-        )
-        vintage = _origin(connection, vintage, series, period)
+        visible = line.visible(connection, asked.dataset, asked.part, edition=answer["edition"])
+        vintage = _origin(visible, answer["vintage"], series, period)
         batch_id = vintage["batch_id"]
         batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
         decisions = (
@@ -85,7 +80,6 @@ def lineage(
             .mappings()
             .one()
         )
-    own = [row for row in payloads if row["vintage_id"] == vintage["vintage_id"]]
     return {
         "answer": answer,
         "vintage": {
@@ -113,7 +107,7 @@ def lineage(
                 **{name: row[name] for name in ("method", "url", "body", "status", "fetched_at", "sha256", "attempts")},
                 "file": str(warehouse.payloads.path(row["sha256"])),
             }
-            for row in own
+            for row in payloads
         ],
         "dataset": {
             "dataset": asked.dataset,
@@ -122,11 +116,12 @@ def lineage(
     }  # fmt: skip
 
 
-def _origin(connection: Connection, vintage: RowMapping, series: str, period: str) -> RowMapping:
+def _origin(visible: list[line.Row], vintage_id: str, series: str, period: str) -> line.Row:
     """The vintage whose own reading holds a cell: a partial read took what lay outside its scope from its predecessor."""
-    while not _inside(vintage["scope"], series, period) and vintage["predecessor_id"] is not None:
-        query = select(ledger.vintages).where(ledger.vintages.c.vintage_id == vintage["predecessor_id"])
-        vintage = connection.execute(query).mappings().first() or vintage
+    held = {row["vintage_id"]: row for row in visible}
+    vintage = held[vintage_id]
+    while not _inside(vintage["scope"], series, period) and vintage["predecessor_id"] in held:
+        vintage = held[vintage["predecessor_id"]]
     return vintage
 
 
@@ -211,6 +206,40 @@ def batch(warehouse: Warehouse, batch_id: str) -> Row:
     }
 
 
+def editions(warehouse: Warehouse, *, limit: int = 30) -> list[Row]:
+    """The newest editions first.
+
+    Rows: edition, id (what a paper cites; every question takes it), at, decision, dataset, batch, begun, ended (vintages that
+    begin and cease to stand with it).
+    """
+    columns, line_columns = ledger.editions.c, ledger.line.c
+    query = (
+        select(ledger.editions, ledger.batches.c.dataset)
+        .join(ledger.batches, ledger.batches.c.batch_id == columns.batch_id)
+        .order_by(columns.edition.desc())
+        .limit(limit)
+    )
+    with warehouse.engine.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+        begun, ended = (
+            dict(connection.execute(select(column, func.count()).group_by(column)).tuples().all())
+            for column in (line_columns.published_in, line_columns.voided_in)
+        )
+    return [
+        {
+            "edition": row["edition"],
+            "id": line.edition_id(warehouse.profile, row["edition"], row["digest"]),
+            "at": row["at"],
+            "decision": row["decision"],
+            "dataset": row["dataset"],
+            "batch": row["batch_id"],
+            "begun": begun.get(row["edition"], 0),
+            "ended": ended.get(row["edition"], 0),
+        }
+        for row in rows
+    ]
+
+
 def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
     """What is held of each dataset, and how fresh it is.
 
@@ -224,8 +253,8 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
         described = connection.execute(select(ledger.datasets).order_by(ledger.datasets.c.dataset)).mappings().all()
         for item in described:
             name, about = item["dataset"], item["description"]
-            visible = warehouse.visible(connection, name)
-            newest = warehouse.newest(connection, name)
+            visible = line.visible(connection, name)
+            newest = line.newest(connection, name)
             columns = ledger.batches.c
             last = (
                 connection.execute(

@@ -12,15 +12,18 @@ import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.engine import RowMapping
 
-from warehouse import clock, ledger, records
+from warehouse import clock, contents, ledger, line, records
+from warehouse.arrange import Change, changes_of
 from warehouse.errors import UnknownBatch, UsageError, WrongState
+from warehouse.line import Row
 from warehouse.schema import CheckResult, Decision, Payload
-from warehouse.staging import Staged, batch_suffix
+from warehouse.settling import settle
+from warehouse.staging import Confirmed, Staged
 from warehouse.store import DatasetFacts, Warehouse
 from warehouse.tables import TABLES
 
@@ -42,6 +45,7 @@ class Closing:
     message: str
     reason: str | None = None
     run_id: str | None = None
+    at: datetime | None = None  # None: now; replay says when it was
 
 
 def begin(
@@ -52,16 +56,18 @@ def begin(
     *,
     complete: bool = True,
     current: bool = True,
+    again: tuple[str, datetime] | None = None,
 ) -> str:
     """Open a batch; the caller holds the dataset's lease. What dead predecessors left is completed or removed first.
 
-    `complete`: everything of the dataset is asked for; `current`: that, and as of now.
+    `complete`: everything of the dataset is asked for; `current`: that, and as of now; `again`: id and beginning of a batch
+    that is carried out again (replay).
     """
     with warehouse.publish_lock():
         recover(warehouse, facts.id)
         _abandon_dead(warehouse, facts.id)
-    started = clock.now()
-    batch_id = f"{facts.id}@{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    started = again[1] if again else clock.now()
+    batch_id = again[0] if again else f"{facts.id}@{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     row: dict[str, Any] = {
         "batch_id": batch_id,
         "dataset": facts.id,
@@ -85,6 +91,7 @@ def record_stage(
     warehouse: Warehouse,
     batch_id: str,
     staged: Sequence[Staged],
+    confirmed: Sequence[Confirmed],
     payloads: Sequence[tuple[str | None, Payload]],
     results: Sequence[CheckResult],
     header: Mapping[str, Any],
@@ -93,21 +100,15 @@ def record_stage(
 
     `payloads` are (part, payload) in the order of fetching; `header` goes into the batch record as it is.
     """
-    vintage_of = {
-        (item.evidence.data.part, payload.sha256): item.evidence.vintage_id
-        for item in staged
-        for payload in item.evidence.data.payloads
-    }
     fetched = [payload.fetched_at for _, payload in payloads]
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        ledger.add(connection, ledger.vintages, [{**item.row, "batch_id": batch_id} for item in staged])
+        records.add_vintages(connection, [item.row for item in staged])
+        read = [item.reading for item in staged] + [item.reading for item in confirmed]
+        ledger.add(connection, ledger.readings, read)
         ledger.add(
             connection,
             ledger.payloads,
-            [
-                records.payload_row(batch_id, number, part, vintage_of.get((part or "", payload.sha256)), payload)
-                for number, (part, payload) in enumerate(payloads)
-            ],
+            [records.payload_row(batch_id, number, part, payload) for number, (part, payload) in enumerate(payloads)],
         )
         ledger.add(
             connection,
@@ -123,6 +124,7 @@ def record_stage(
                 fetched_at=clock.to_text(max(fetched)) if fetched else None,
             )
         )
+        warehouse.assert_held()
 
 
 def close(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
@@ -141,6 +143,7 @@ def close(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
             return _record(warehouse, batch_id, closing, None)
         with ledger.transaction(warehouse.engine, warehouse.root) as connection:
             pending = {"actor": closing.actor, "reason": closing.reason, "run_id": closing.run_id}
+            pending |= {"at": clock.to_text(closing.at)} if closing.at is not None else {}
             connection.execute(
                 update(ledger.batches)
                 .where(ledger.batches.c.batch_id == batch_id)
@@ -151,6 +154,7 @@ def close(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
                     header={**batch["header"], "pending": pending},
                 )
             )
+            warehouse.assert_held()
         return _complete(warehouse, batch_id)
 
 
@@ -175,7 +179,7 @@ def decide(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
         return close(warehouse, batch_id, closing)
 
 
-def read_batch(warehouse: Warehouse, batch_id: str) -> RowMapping:
+def read_batch(warehouse: Warehouse, batch_id: str) -> Row:
     """The batch's row. Raises UnknownBatch."""
     with warehouse.engine.connect() as connection:
         row = (
@@ -187,20 +191,21 @@ def read_batch(warehouse: Warehouse, batch_id: str) -> RowMapping:
         raise UnknownBatch(
             f"there is no batch '{batch_id}'", next_step="`figurekeeper batches` lists them; copy the id from there"
         )
-    return row
+    return dict(row)
 
 
 def recover(warehouse: Warehouse, dataset: str) -> None:
-    """Complete what a dead holder of the publish lock left. The caller holds that lock.
+    """Complete what a dead holder of the publish lock left, in a folder that may have been moved. The caller holds that lock.
 
     A batch of another dataset that cannot be completed is left for that dataset's next run to report.
     """
+    settle(warehouse)
     columns = ledger.batches.c
     with warehouse.engine.connect() as connection:
         left = connection.execute(select(columns.batch_id, columns.dataset).where(columns.state == "publishing")).all()
     for batch_id, owner in left:
         with contextlib.nullcontext() if owner == dataset else contextlib.suppress(Exception):
-            _complete(warehouse, batch_id)
+            _complete(warehouse, batch_id, resumed=True)
     flush_journal(warehouse)
 
 
@@ -218,56 +223,71 @@ def _abandon_dead(warehouse: Warehouse, dataset: str) -> None:
 
 def _remove_staged(warehouse: Warehouse, batch_id: str) -> None:
     """Remove a batch's staged files and their rows; nothing of it was ever visible."""
-    dataset = batch_id.rsplit("@", 1)[0]
-    for path in (warehouse.root / "tables").glob(f"*/data/{dataset}/*/*-{batch_suffix(batch_id)}.parquet"):
-        path.unlink(missing_ok=True)
+    dataset, suffix = batch_id.rsplit("@", 1)
+    columns = ledger.vintages.c
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        connection.execute(ledger.vintages.delete().where(ledger.vintages.c.batch_id == batch_id))
+        connection.execute(ledger.readings.delete().where(ledger.readings.c.batch_id == batch_id))
+        named = select(ledger.readings.c.vintage_id).union(select(ledger.line.c.vintage_id))
+        unused = ledger.vintages.delete().where(columns.staged_by == batch_id, columns.vintage_id.not_in(named))
+        connection.execute(unused)
+        rows = connection.execute(select(columns.observations_file, columns.series_file)).tuples()
+        kept = {name for files in rows for name in files}
+    for table in (*TABLES, "readings"):
+        for name in warehouse.storage.list(f"tables/{table}/data/{dataset}"):
+            if name.endswith(f"-{suffix}.parquet") and name not in kept:
+                warehouse.storage.remove(name)
 
 
-def _complete(warehouse: Warehouse, batch_id: str) -> int | None:
+def _complete(warehouse: Warehouse, batch_id: str, *, resumed: bool = False) -> int | None:
     """Carry a publishing batch to its edition row; every step is a no-op when it was done before."""
     batch = read_batch(warehouse, batch_id)
     with warehouse.engine.connect() as connection:
-        rows = (
-            connection.execute(select(ledger.vintages).where(ledger.vintages.c.batch_id == batch_id)).mappings().all()
+        changes = changes_of(warehouse, connection, batch)
+    begun = [item for change in changes for item in change.arrangement.begun]
+    for item in begun:
+        if item.content is not None:
+            contents.write(warehouse, item.vintage, item.content)
+    ended = {row["vintage_id"] for change in changes for row in change.arrangement.ended}
+    started = {item.vintage["vintage_id"]: item.vintage for item in begun}
+    mark = f"{batch['decision']}:{batch_id}"
+    snapshots = {
+        name: warehouse.tables.change(
+            name,
+            {key: row[f"{name}_file"] for key, row in started.items() if key not in ended},
+            ended - set(started),
+            mark,
+            resumed=resumed,
         )
-        shown = {row["vintage_id"] for row in warehouse.visible(connection, batch["dataset"])}
-    tables = warehouse.tables
-    if batch["decision"] == Decision.VOIDED:
-        chosen = [row for row in rows if row["published_in"] is not None]
-        ids = [row["vintage_id"] for row in chosen]
-        snapshots = {name: tables.drop(name, ids, batch_id) for name in TABLES}
-    else:
-        chosen = [row for row in rows if row["vintage_id"] not in shown]
-        files = {name: [warehouse.path(row[f"{name}_file"]) for row in chosen] for name in TABLES}
-        snapshots = {name: tables.add(name, files[name], batch_id) if chosen else None for name in TABLES}
+        for name in TABLES
+    }
     pending = batch["header"].get("pending", {})
-    closing = Closing(Decision(batch["decision"]), message=batch["message"], **pending)
-    return _record(warehouse, batch_id, closing, _Publication(chosen, snapshots))
+    at = clock.from_text(pending["at"]) if pending.get("at") else None
+    closing = Closing(
+        Decision(batch["decision"]), pending.get("actor", ""), batch["message"], pending.get("reason"),
+        pending.get("run_id"), at,
+    )  # fmt: skip
+    return _record(warehouse, batch_id, closing, _Publication(changes, snapshots))
 
 
 @dataclass(frozen=True)
 class _Publication:
-    """What a batch made visible (or took back), and the snapshots of the tables after it."""
+    """What a batch changed, and the snapshots of the tables after it."""
 
-    vintages: Sequence[RowMapping]
+    changes: Sequence[Change]
     snapshots: Mapping[str, str | None]
 
 
 def _record(warehouse: Warehouse, batch_id: str, closing: Closing, publication: _Publication | None) -> int | None:
-    """The last transaction of a batch: edition, confirmations, decision and journal entry; then the journal itself."""
-    at = clock.to_text(clock.now())
+    """The last transaction of a batch: edition, line, readings, decision and journal entry; then the journal itself."""
+    at = clock.to_text(closing.at or clock.now())
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         query = select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)
         before = connection.execute(query).mappings().one()
         first = before["finished_at"] is None
         edition = _new_edition(warehouse, connection, batch_id, closing, publication, at) if publication else None
         header = {name: value for name, value in before["header"].items() if name != "pending"}
-        if first and closing.decision not in (Decision.FAILED, Decision.ABANDONED):
-            recorded_in = warehouse.edition(connection)
-            rows = [{**row, "batch_id": batch_id, "recorded_in": recorded_in} for row in header.get("confirmed", [])]
-            ledger.add(connection, ledger.confirmations, rows)
+        if first and edition is None and closing.decision not in (Decision.FAILED, Decision.ABANDONED):
+            _count_confirmations(connection, batch_id)
         connection.execute(
             update(ledger.batches)
             .where(ledger.batches.c.batch_id == batch_id)
@@ -292,10 +312,22 @@ def _record(warehouse: Warehouse, batch_id: str, closing: Closing, publication: 
         }
         ledger.add(connection, ledger.decisions, [decision])
         after = connection.execute(query).mappings().one()
-        body = {**(records.batch_body(connection, after) if first else {}), **decision}
+        body = {**(records.batch_body(warehouse, connection, after) if first else {}), **decision}
+        body |= {"message": closing.message, **records.edition_body(connection, edition)}
         ledger.owe(connection, "batch" if first else "decision", body)
+        warehouse.assert_held()
     flush_journal(warehouse)
     return edition
+
+
+def _count_confirmations(connection: Connection, batch_id: str) -> None:
+    """Let readings that found nothing new count from the next edition on; those that are held back wait for a person."""
+    columns = ledger.readings.c
+    connection.execute(
+        update(ledger.readings)
+        .where(columns.batch_id == batch_id, columns.published_in.is_(None), columns.compared.is_(None))
+        .values(published_in=line.newest_edition(connection) + 1)
+    )
 
 
 def _new_edition(
@@ -306,22 +338,23 @@ def _new_edition(
     publication: _Publication,
     at: str,
 ) -> int:
-    """The only switch of visibility: mark the vintages and write the edition row."""
-    edition = warehouse.edition(connection) + 1
+    """The only switch of visibility: the line, the readings that count, and the edition row."""
+    previous = line.newest_edition(connection)
+    edition = previous + 1
     voiding = closing.decision is Decision.VOIDED
-    connection.execute(
-        update(ledger.vintages)
-        .where(
-            ledger.vintages.c.batch_id == batch_id,
-            ledger.vintages.c.vintage_id.in_([row["vintage_id"] for row in publication.vintages]),
-        )
-        .values({"voided_in" if voiding else "published_in": edition})
-    )
-    row = {"edition": edition, "batch_id": batch_id, "decision": closing.decision.value, "at": at}
+    told: list[Any] = [closing.decision.value, batch_id]
+    for change in publication.changes:
+        records.move_readings(connection, change.readings, {"voided_in" if voiding else "published_in": edition})
+        records.move_line(connection, change.arrangement, edition)
+        told += [[row["batch_id"], row["part"]] for row in change.readings]
+        told += [[row["vintage_id"], row["predecessor_id"]] for row in change.arrangement.ended]
+        told += [[item.standing["vintage_id"], item.standing["predecessor_id"]] for item in change.arrangement.begun]
+    digest = records.digest(connection, previous, told)
+    row = {"edition": edition, "batch_id": batch_id, "decision": closing.decision.value, "at": at, "digest": digest}
     row |= {f"{name}_snapshot": publication.snapshots[name] for name in TABLES}
     ledger.add(connection, ledger.editions, [row])
-    if not voiding:
-        records.index_series(warehouse, connection, publication.vintages)
+    begun = [item.vintage for change in publication.changes for item in change.arrangement.begun]
+    records.index_series(warehouse, connection, begun)
     return edition
 
 
@@ -336,9 +369,7 @@ def record_failure(warehouse: Warehouse, batch_id: str, archived: Sequence[Paylo
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         query = select(ledger.payloads.c.number).where(ledger.payloads.c.batch_id == batch_id)
         if connection.execute(query).first() is None:
-            rows = [
-                records.payload_row(batch_id, number, None, None, payload) for number, payload in enumerate(archived)
-            ]
+            rows = [records.payload_row(batch_id, number, None, payload) for number, payload in enumerate(archived)]
             ledger.add(connection, ledger.payloads, rows)
 
 

@@ -1,30 +1,26 @@
-"""What analysts ask: values (latest, as of a day, first held), vintages, revisions; every answer names its vintage.
+"""What analysts ask: values (latest, as of a day, first held), vintages, series; every answer names its vintage.
 
 Belongs here: choosing vintages by the rules of DESIGN "Time, exactly", and reading exactly their files with DuckDB. Answers are
-lists of plain rows (dicts); figurekeeper.py makes pandas frames of them, the command line tables and JSON. Where a number came
-from is in warehouse/lineage.py.
+lists of plain rows (dicts); figurekeeper.py makes pandas frames of them, the command line tables and JSON. Revisions are in
+warehouse/revisions.py, where a number came from is in warehouse/lineage.py.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
-import duckdb
 from sqlalchemy import Connection, select
-from sqlalchemy.engine import RowMapping
 
-from warehouse import clock, ledger
-from warehouse.compare import Equality, compare
+from warehouse import clock, ledger, line
 from warehouse.errors import UsageError
 from warehouse.schema import Precision
-from warehouse.staging import read_vintage
-from warehouse.store import Event, Warehouse
+from warehouse.scratch import scratch
+from warehouse.store import Warehouse
 
 Row = dict[str, Any]
 #: How long before its stated end an imprecise stamp may already have been public.
@@ -52,7 +48,7 @@ class Asked:
 class _Chosen:
     """The vintage that answers for a part, and what surrounds it."""
 
-    vintage: RowMapping
+    vintage: Mapping[str, Any]
     next_known_from: str | None
     gap: bool
     ambiguous: bool
@@ -82,7 +78,7 @@ def values(
     *,
     as_of: str | None = None,
     first: bool = False,
-    edition: int | None = None,
+    edition: int | str | None = None,
     period: str | None = None,
 ) -> list[Row]:
     """Values of series: the latest, as known on a date, or as first held.
@@ -97,27 +93,29 @@ def values(
     start, end = clock.parse_periods(period)
     known = clock.parse_as_of(as_of) if as_of is not None else None
     with warehouse.engine.connect() as connection:
-        at = _edition(warehouse, connection, edition)
+        at = line.edition(connection, warehouse.profile, edition)
         asked = [find(connection, name) for name in series]
         rows: list[Row] = []
-        for (dataset, part), group in _by_part(asked).items():
-            line = warehouse.timeline(connection, dataset, part, edition=at).get((dataset, part), [])
-            visible = list({event.vintage["vintage_id"]: event.vintage for event in line}.values())
+        for part, group in _by_part(asked).items():
+            visible = line.visible(connection, *part, edition=at)
             if first:
                 chosen = {row["vintage_id"]: _Chosen(row, None, False, False) for row in visible}
             else:
-                one = _choose(line, known) if line else None
+                frozen = at if edition is not None else None
+                one = _choose(connection, visible, known, frozen)
                 chosen = {one.vintage["vintage_id"]: one} if one is not None else {}
             cells = _cells(warehouse, [item.vintage for item in chosen.values()], group, start, end)
             if first:
                 cells = _first_held(cells, visible)
             units = _units(warehouse, [item.vintage for item in chosen.values()], group)
-            rows += [_answer(cell, chosen[cell["vintage_id"]], units, dataset, at) for cell in cells]
+            rows += [_answer(cell, chosen[cell["vintage_id"]], units, part[0], at) for cell in cells]
     order = {name: position for position, name in enumerate(series)}
     return sorted(rows, key=lambda row: (order[row["series"]], row["period"]))
 
 
-def vintages(warehouse: Warehouse, series: str, *, period: str | None = None, edition: int | None = None) -> list[Row]:
+def vintages(
+    warehouse: Warehouse, series: str, *, period: str | None = None, edition: int | str | None = None
+) -> list[Row]:
     """Every vintage held of a series, oldest first, and the value of each period asked for in each of them.
 
     Rows: series, known_from, precision, basis, stamp, vintage, batch, edition, and with `period` also period, value,
@@ -126,9 +124,9 @@ def vintages(warehouse: Warehouse, series: str, *, period: str | None = None, ed
     """
     start, end = clock.parse_periods(period)
     with warehouse.engine.connect() as connection:
-        at = _edition(warehouse, connection, edition)
+        at = line.edition(connection, warehouse.profile, edition)
         asked = find(connection, series)
-        visible = warehouse.visible(connection, asked.dataset, asked.part, edition=at)
+        visible = line.visible(connection, asked.dataset, asked.part, edition=at)
     base = [
         {
             "series": asked.name,
@@ -144,19 +142,19 @@ def vintages(warehouse: Warehouse, series: str, *, period: str | None = None, ed
     ]
     if period is None:
         return [
-            {**line, "part_observations": row["observations"], "revised": row["revised"], "added": row["added"]}
-            for line, row in zip(base, visible, strict=True)
+            {**told, "part_observations": row["observations"], "revised": row["revised"], "added": row["added"]}
+            for told, row in zip(base, visible, strict=True)
         ]
     cells = _cells(warehouse, visible, [asked], start, end)
     held = {(cell["vintage_id"], cell["period"]): cell for cell in cells}
     rows: list[Row] = []
     for wanted in sorted({cell["period"] for cell in cells}):
         before: Row | None = None
-        for line in base:
-            cell = held.get((line["vintage"], wanted))
+        for told in base:
+            cell = held.get((told["vintage"], wanted))
             now = {name: cell[name] if cell else None for name in ("value", "value_text", "status")}
             changed = before is not None and (now["value"], now["status"]) != (before["value"], before["status"])
-            rows.append({**line, "period": wanted, **now, "changed": changed})
+            rows.append({**told, "period": wanted, **now, "changed": changed})
             before = now
     return rows
 
@@ -164,99 +162,28 @@ def vintages(warehouse: Warehouse, series: str, *, period: str | None = None, ed
 def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
     """Every series held in the newest vintages: series, part, label, entity, unit, multiplier, first, last, observations."""
     with warehouse.engine.connect() as connection:
-        newest = warehouse.newest(connection, dataset)
+        newest = line.newest(connection, dataset)
     if not newest:
         raise UsageError(
             f"nothing is held of '{dataset or 'any dataset'}'", next_step="`figurekeeper status` shows what is held"
         )
-    files = {name: [str(warehouse.path(row[f"{name}_file"])) for row in newest] for name in ("series", "observations")}
+    files = {
+        name: sorted({str(warehouse.path(row[f"{name}_file"])) for row in newest})
+        for name in ("series", "observations")
+    }
     query = f"""
         select s.dataset || ':' || s.series_key as series, s.part, s.label, s.entity, s.unit, s.multiplier,
                min(o.period) as first, max(o.period) as last, count(o.period) as observations
         from read_parquet(?) s left join (select * from read_parquet(?) where {_FILLED}) o
             on o.vintage_id = s.vintage_id and o.series_key = s.series_key
+        where s.vintage_id in (select unnest(?))
         group by all order by series"""
     names = ("series", "part", "label", "entity", "unit", "multiplier", "first", "last", "observations")
-    with duckdb.connect() as database:
-        rows = database.execute(query, [files["series"], files["observations"]]).fetchall()
+    with scratch() as database:
+        rows = database.execute(
+            query, [files["series"], files["observations"], [row["vintage_id"] for row in newest]]
+        ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def revisions(
-    warehouse: Warehouse, of: str | None = None, *, since: str | None = None, edition: int | None = None
-) -> list[Row]:
-    """Every change between neighbouring vintages, oldest first, derived from the vintages themselves; noise is left out.
-
-    Rows: series, period, kind, weight, old, new, relative, old_status, new_status, known_from, vintage, before (the
-    vintage it is compared with). `of` is a dataset, a series, or None for all; `since` keeps changes known from the
-    beginning of that year, month or day on. Raises UsageError for an unknown dataset or series.
-    """
-    rows = list(iter_revisions(warehouse, of, since=since, edition=edition))
-    return sorted(rows, key=lambda row: (row["known_from"], row["series"], row["period"]))
-
-
-def iter_revisions(
-    warehouse: Warehouse, of: str | None = None, *, since: str | None = None, edition: int | None = None
-) -> Iterator[Row]:
-    """The rows of `revisions`, newest vintage first, computed as they are asked for."""
-    start = clock.to_text(clock.parse_since(since)) if since is not None else ""
-    with warehouse.engine.connect() as connection:
-        at = _edition(warehouse, connection, edition)
-        described = dict(
-            connection.execute(select(ledger.datasets.c.dataset, ledger.datasets.c.description)).tuples().all()
-        )
-        asked = find(connection, of) if of is not None and ":" in of else None
-        dataset = asked.dataset if asked is not None else of
-        if dataset is not None and dataset not in described:
-            raise UsageError(
-                f"nothing is held of a dataset '{dataset}'",
-                next_step=f"held are: {', '.join(sorted(described)) or 'none'}",
-            )
-        lines = warehouse.timeline(connection, dataset, asked.part if asked is not None else None, edition=at)
-    steps: list[tuple[Event, list[Event], Equality]] = []
-    for (name, part), events in lines.items():
-        rule = Equality(**described[name].get("equality", {}).get(part, {}))
-        changed = [next(group) for _, group in groupby(events, key=lambda event: event.vintage["vintage_id"])]
-        steps += [(changed[i], changed[: i + 1], rule) for i in range(1, len(changed)) if changed[i].at >= start]
-    for _, line, rule in sorted(steps, key=lambda step: step[0], reverse=True):
-        for row in _changes(warehouse, line, rule):
-            if asked is None or row["series"] == asked.name:
-                yield row
-
-
-def _changes(warehouse: Warehouse, events: Sequence[Event], rule: Equality) -> list[Row]:
-    """What the last of some events, each of another vintage than the one before, changed against its predecessor."""
-    line = [event.vintage for event in events]
-    (old, old_series), (new, new_series) = read_vintage(warehouse, line[-2]), read_vintage(warehouse, line[-1])
-    older = [read_vintage(warehouse, row)[0] for row in reversed(line[-7:-2])]
-    comparison = compare(line[-2]["vintage_id"], old, old_series, new, new_series, rule, older)
-    return [
-        {
-            "series": f"{line[-1]['dataset']}:{change['series_key']}",
-            "period": change["period"],
-            "kind": change["kind"],
-            "weight": change["weight"],
-            "old": change["old_value"],
-            "new": change["new_value"],
-            "relative": change["rel_change"],
-            "old_status": change["old_status"],
-            "new_status": change["new_status"],
-            "known_from": events[-1].at,
-            "vintage": line[-1]["vintage_id"],
-            "before": line[-2]["vintage_id"],
-        }
-        for change in comparison.changes.to_pylist()
-        if change["weight"] != "noise"
-    ]
-
-
-def _edition(warehouse: Warehouse, connection: Connection, asked: int | None) -> int:
-    newest = warehouse.edition(connection)
-    if asked is None:
-        return newest
-    if not 0 < asked <= newest:
-        raise UsageError(f"there is no edition {asked}", next_step=f"ask for 1 to {newest}")
-    return asked
 
 
 def _by_part(asked: Sequence[Asked]) -> dict[tuple[str, str], list[Asked]]:
@@ -266,47 +193,50 @@ def _by_part(asked: Sequence[Asked]) -> dict[tuple[str, str], list[Asked]]:
     return groups
 
 
-def _choose(line: Sequence[Event], known: datetime | None) -> _Chosen | None:
+def _choose(
+    connection: Connection, visible: Sequence[Mapping[str, Any]], known: datetime | None, edition: int | None
+) -> _Chosen | None:
     """The vintage known at an instant (None: at all), and how sure one can be of that."""
-    limit = clock.to_text(known) if known is not None else line[-1].at
-    before = [event for event in line if event.at <= limit]
+    if known is None:
+        return _Chosen(visible[-1], None, False, False) if visible else None
+    limit = clock.to_text(known)
+    before = [row for row in visible if row["known_from"] <= limit]
     if not before:
         return None
-    vintage = before[-1].vintage
-    if known is None:
-        return _Chosen(vintage, None, False, False)
-    others = [event for event in line[len(before) :] if event.vintage["vintage_id"] != vintage["vintage_id"]]
-    after = others[0] if others else None
-    confirmed = any(event.at > limit and (after is None or event < after) for event in line[len(before) :])
-    ambiguous = any(
-        event.at == event.vintage["known_from"] and _inside_stamp(event.vintage, known)
-        for event in (before[-1], after)
-        if event is not None
-    )
-    return _Chosen(vintage, after.at if after is not None else None, not confirmed, ambiguous)
+    vintage = before[-1]
+    after = visible[len(before)] if len(before) < len(visible) else None
+    until = line.order_of(after) if after is not None else None
+    looked = line.looked_between(connection, vintage["dataset"], vintage["part"], limit, until, edition=edition)
+    ambiguous = any(_inside_stamp(row, known) for row in (vintage, after) if row is not None)
+    return _Chosen(vintage, after["known_from"] if after is not None else None, not looked, ambiguous)
 
 
-def _inside_stamp(vintage: RowMapping, known: datetime) -> bool:
+def _inside_stamp(vintage: Mapping[str, Any], known: datetime) -> bool:
     end = clock.from_text(vintage["known_from"])
     return end - _IMPRECISION[Precision(vintage["precision"])] < known < end
 
 
 def _cells(
-    warehouse: Warehouse, chosen: Sequence[RowMapping], asked: Sequence[Asked], start: str | None, end: str | None
+    warehouse: Warehouse,
+    chosen: Sequence[Mapping[str, Any]],
+    asked: Sequence[Asked],
+    start: str | None,
+    end: str | None,
 ) -> list[Row]:
     """The observations of some series in some vintages: a read of exactly those files."""
     if not chosen:
         return []
-    files = [str(warehouse.path(row["observations_file"])) for row in chosen]
+    files = sorted({str(warehouse.path(row["observations_file"])) for row in chosen})
     bounds = ""
-    parameters: list[Any] = [files, [item.key for item in asked]]
+    parameters: list[Any] = [files, [item.key for item in asked], [row["vintage_id"] for row in chosen]]
     for bound, sign in ((start, ">="), (end, "<=")):
         if bound is not None:
             bounds += f" and period_start {sign} ?"
             parameters.append(clock.period_start(bound) if sign == ">=" else clock.period_end(bound))
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         rows = connection.execute(
-            f"select {_VALUE_COLUMNS} from read_parquet(?) where series_key in (select unnest(?)) and {_FILLED}{bounds}",
+            f"select {_VALUE_COLUMNS} from read_parquet(?) where series_key in (select unnest(?))"
+            f" and vintage_id in (select unnest(?)) and {_FILLED}{bounds}",
             parameters,
         ).fetchall()
     names = _VALUE_COLUMNS.split(", ")
@@ -315,7 +245,7 @@ def _cells(
     return [cell for cell in cells if end is None or clock.period_end(cell["period"]) <= clock.period_end(end)]
 
 
-def _first_held(cells: Sequence[Row], visible: Sequence[RowMapping]) -> list[Row]:
+def _first_held(cells: Sequence[Row], visible: Sequence[Mapping[str, Any]]) -> list[Row]:
     position = {row["vintage_id"]: number for number, row in enumerate(visible)}
     earliest: dict[tuple[str, str], Row] = {}
     for cell in sorted(cells, key=lambda cell: position[cell["vintage_id"]]):
@@ -325,16 +255,17 @@ def _first_held(cells: Sequence[Row], visible: Sequence[RowMapping]) -> list[Row
 
 
 def _units(
-    warehouse: Warehouse, chosen: Sequence[RowMapping], asked: Sequence[Asked]
+    warehouse: Warehouse, chosen: Sequence[Mapping[str, Any]], asked: Sequence[Asked]
 ) -> dict[tuple[str, str], tuple[str, int]]:
     """(vintage, series) → unit and multiplier, as that vintage defined them."""
     if not chosen:
         return {}
-    files = [str(warehouse.path(row["series_file"])) for row in chosen]
-    with duckdb.connect() as connection:
+    files = sorted({str(warehouse.path(row["series_file"])) for row in chosen})
+    with scratch() as connection:
         rows = connection.execute(
-            "select vintage_id, series_key, unit, multiplier from read_parquet(?) where series_key in (select unnest(?))",
-            [files, [item.key for item in asked]],
+            "select vintage_id, series_key, unit, multiplier from read_parquet(?)"
+            " where series_key in (select unnest(?)) and vintage_id in (select unnest(?))",
+            [files, [item.key for item in asked], [row["vintage_id"] for row in chosen]],
         ).fetchall()
     return {(vintage, key): (unit, multiplier) for vintage, key, unit, multiplier in rows}
 

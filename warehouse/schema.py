@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Transition = Literal["opened", "closed"]
 
@@ -85,7 +85,16 @@ EVIDENCE = pa.schema(
     ]
 )
 
-#: The changed cells themselves. `kind` and `weight` are words of DESIGN, "Time, exactly".
+#: What became of a cell; warehouse/compare.py says when each word is used.
+KINDS = (
+    *("first value", "revision", "status change", "rebasing", "redefinition", "break", "coverage", "withdrawal"),
+    *("reinstatement", "correction of ours"),
+)
+
+#: How much a change weighs, from a difference that nobody can see to one in a printed table.
+WEIGHTS = ("noise", "below display", "visible", "changes a printed cell")
+
+#: The changed cells themselves. A status is null where the vintage has no such row.
 CHANGES = pa.schema(
     [
         pa.field("series_key", pa.string(), nullable=False),
@@ -96,11 +105,21 @@ CHANGES = pa.schema(
         pa.field("new_text", pa.string()),
         pa.field("old_status", pa.string()),
         pa.field("new_status", pa.string()),
-        pa.field(
-            "kind", pa.string(), nullable=False
-        ),  # revision, first value, coverage, withdrawal, reinstatement, status change
-        pa.field("weight", pa.string(), nullable=False),  # noise, below display, visible
+        pa.field("kind", pa.string(), nullable=False),  # a word of KINDS
+        pa.field("weight", pa.string(), nullable=False),  # a word of WEIGHTS
         pa.field("rel_change", pa.float64()),
+    ]
+)
+
+#: What changed in what the numbers of a series mean; one row a series and column of SERIES, or dimension. `replaces` is
+#: the key that the provider used before, where another series took its place.
+REDEFINITIONS = pa.schema(
+    [
+        pa.field("series_key", pa.string(), nullable=False),
+        pa.field("column", pa.string(), nullable=False),
+        pa.field("old", pa.string()),
+        pa.field("new", pa.string()),
+        pa.field("replaces", pa.string()),
     ]
 )
 
@@ -231,7 +250,7 @@ class Comparison:
     `changes` has schema CHANGES and holds every cell that is not equal (noise included, weight tells); `evidence` has
     schema EVIDENCE, one row a series of either side; `older_equal` counts, for up to five older vintages, the common cells
     that equal it, newest first, as does `predecessor_equal` for the predecessor (the ground of the rollback rule).
-    `redefined` lists series whose row in SERIES differs, with the names of the columns that do.
+    `redefinitions` has schema REDEFINITIONS.
     """
 
     predecessor_id: str
@@ -239,13 +258,24 @@ class Comparison:
     evidence: pa.Table
     predecessor_equal: int
     older_equal: tuple[int, ...] = ()
-    redefined: dict[str, list[str]] = field(default_factory=dict)
+    redefinitions: pa.Table = field(default_factory=REDEFINITIONS.empty_table)
+
+    @property
+    def redefined(self) -> dict[str, list[str]]:
+        """The series whose row in SERIES differs, and those that took another's place, with the columns that differ."""
+        found: dict[str, list[str]] = {}
+        for row in self.redefinitions.to_pylist():
+            columns = found.setdefault(row["series_key"], [])
+            name = row["column"] if row["column"] in SERIES.names else "dimensions"
+            if name not in columns:
+                columns.append(name)
+        return found
 
     @property
     def material(self) -> bool:
         """True when something other than noise differs."""
         weights = self.changes.column("weight").to_pylist()
-        return bool(self.redefined) or any(weight != "noise" for weight in weights)
+        return self.redefinitions.num_rows > 0 or any(weight != "noise" for weight in weights)
 
 
 @dataclass(frozen=True)
@@ -259,6 +289,7 @@ class PartEvidence:
     vintage_id: str
     comparison: Comparison | None
     notes: tuple[str, ...] = ()
+    voided: str | None = None  # who took the same content of this part back before, and why
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,18 @@ do not hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 from sqlalchemy import select
-from sqlalchemy.engine import RowMapping
 
-from warehouse import clock, ledger
+from warehouse import clock, ledger, line
+from warehouse.cells import Equality
 from warehouse.errors import UsageError
 from warehouse.files import replacing
 from warehouse.lineage import batches, datasets
-from warehouse.store import Event, Warehouse
+from warehouse.store import Warehouse
 
 _COMMENTS = {
     "series": "dataset:key, the provider's own key in its own dimension order",
@@ -78,34 +77,52 @@ _COMMENTS = {
     "revised": "cells revised against the vintage before",
     "added": "cells added",
     "withdrawn": "cells withdrawn",
+    "status_changed": "cells of which the flags alone changed",
+    "same_within": "values that differ by no more are the same number",
+    "same_within_relative": "and those that differ by no more of the old value",
+    "same_by_digits": "and those that are one number printed with fewer and more digits",
+    "place": "when the reading that opened the vintage stands in known order, UTC",
+    "predecessor_id": "the vintage before",
     "observations": "number of observations",
     "sha256": "of its last payload",
 }
-#: Questions as views. `revisions` takes two values within a millionth for the same; the exact rules are those of the verb.
+#: Questions as views. In `revisions`, `tolerance` says of each vintage when two values are the same number.
 _VIEWS = (
     """create view first_held as
-    select o.dataset || ':' || o.series_key as series, o.period, arg_min(o.value, t.known_from) as value,
-           min(t.known_from) as known_from, arg_min(o.vintage_id, t.known_from) as vintage
-    from observations o join timeline t on t.vintage_id = o.vintage_id where o.value is not null group by all""",
+    select o.dataset || ':' || o.series_key as series, o.period, arg_min(o.value, (v.known_from, v.place)) as value,
+           min(v.known_from) as known_from, arg_min(o.vintage_id, (v.known_from, v.place)) as vintage
+    from observations o join vintages v on v.vintage_id = o.vintage_id where o.value is not null group by all""",
+    """create macro half_unit(a, b) as (case
+        when regexp_full_match(a, '-?[0-9]+([.][0-9]+)?') and regexp_full_match(b, '-?[0-9]+([.][0-9]+)?')
+         and least(length(ltrim(regexp_replace(a, '[-.]', '', 'g'), '0')),
+                   length(ltrim(regexp_replace(b, '[-.]', '', 'g'), '0'))) >= 6
+        then (0.5 + 5e-10) * pow(10, -least(length(split_part(a, '.', 2)), length(split_part(b, '.', 2)))) else 0 end)""",
     """create view revisions as
-    with line as (
-        select dataset, part, known_from, vintage_id,
-               lag(vintage_id) over (partition by dataset, part order by known_from, fetched_at, sha256) as before
-        from timeline
-    ), steps as (select * from line where before is not null and before <> vintage_id),
-    news as (select s.known_from, s.vintage_id as vintage, s.before, o.dataset, o.series_key, o.period, o.value
-             from steps s join observations o on o.vintage_id = s.vintage_id where o.value is not null),
-    olds as (select s.known_from, s.vintage_id as vintage, s.before, o.dataset, o.series_key, o.period, o.value
-             from steps s join observations o on o.vintage_id = s.before where o.value is not null)
-    select dataset || ':' || series_key as series, period,
-           case when o.value is null then 'first value' when n.value is null then 'withdrawal' else 'revision' end as kind,
-           o.value as old, n.value as new, known_from, vintage, before
-    from news n full outer join olds o using (dataset, series_key, period, known_from, vintage, before)
-    where o.value is null or n.value is null or abs(n.value - o.value) > 1e-6 * abs(o.value)""",
+    with steps as (select * from vintages where predecessor_id is not null),
+    cells as (
+        select s.vintage_id, n.dataset, n.series_key, n.period, n.value as new, n.value_text as new_text,
+               null as old, null as old_text
+        from steps s join observations n on n.vintage_id = s.vintage_id where n.value is not null
+        union all
+        select s.vintage_id, o.dataset, o.series_key, o.period, null, null, o.value, o.value_text
+        from steps s join observations o on o.vintage_id = s.predecessor_id where o.value is not null
+    ), pairs as (
+        select vintage_id, dataset, series_key, period, any_value(old) as old, any_value(new) as new,
+               any_value(old_text) as old_text, any_value(new_text) as new_text
+        from cells group by all
+    )
+    select p.dataset || ':' || series_key as series, period,
+           case when old is null then 'first value' when new is null then 'withdrawal' else 'revision' end as kind,
+           old, new, known_from, vintage_id as vintage, predecessor_id as before
+    from pairs p join steps s using (vintage_id)
+    where old is null or new is null or abs(new - old) > greatest(
+        s.same_within, s.same_within_relative * abs(old),
+        case when s.same_by_digits then half_unit(old_text, new_text) else 0 end)""",
     """create view lineage as
     select c.series, c.period, c.value, c.vintage, c.known_from, v.batch_id, p.number, p.method, p.url, p.status,
            p.fetched_at, p.sha256 as payload_sha256
-    from "current" c join vintages v on v.vintage_id = c.vintage join payloads p on p.vintage_id = c.vintage""",
+    from "current" c join vintages v on v.vintage_id = c.vintage
+    join payloads p on p.batch_id = v.batch_id and p.part = v.part""",
 )
 _FILLED = "(o.value is not null or o.value_text is not null or o.status <> '')"
 
@@ -114,17 +131,14 @@ def write(warehouse: Warehouse) -> Path:
     """Write indicators.duckdb for the newest edition and swap it in; returns its path."""
     path = warehouse.root / "indicators.duckdb"
     with warehouse.engine.connect() as connection:
-        edition = warehouse.edition(connection)
-        visible = warehouse.visible(connection, edition=edition)
-        lines = warehouse.timeline(connection, edition=edition)
+        edition = line.newest_edition(connection)
+        visible = line.visible(connection, edition=edition)
+        rules = {part: line.equality(connection, *part) for part in {(row["dataset"], row["part"]) for row in visible}}
     for left in warehouse.root.glob(f".{path.name}.*"):  # by a process that was killed while it wrote
         left.unlink(missing_ok=True)
     with replacing(path) as temporary, duckdb.connect(str(temporary)) as database:
-        database.register("given", _vintages(visible))
+        database.register("given", _vintages(visible, rules))
         database.execute("create table vintages as select * from given")
-        database.unregister("given")
-        database.register("given", _timeline(lines))
-        database.execute("create table timeline as select * from given")
         database.unregister("given")
         _views(warehouse, database, visible)
         _current(database, edition)
@@ -161,63 +175,46 @@ def connect(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _vintages(visible: list[RowMapping]) -> pa.Table:
+def _vintages(visible: list[line.Row], rules: dict[tuple[str, str], Equality]) -> pa.Table:
     names = (
-        "vintage_id", "dataset", "part", "known_from", "precision", "basis", "stamp", "fetched_at", "batch_id", "sha256",
-        "observations", "series", "revised", "added", "withdrawn",
+        "vintage_id", "dataset", "part", "known_from", "precision", "basis", "stamp", "place", "fetched_at", "batch_id",
+        "sha256", "predecessor_id", "observations", "series", "revised", "added", "withdrawn", "status_changed",
     )  # fmt: skip
-    numbers = {"observations", "series", "revised", "added", "withdrawn"}
+    numbers = {"observations", "series", "revised", "added", "withdrawn", "status_changed"}
     columns = {
         name: pa.array([row[name] for row in visible], pa.int64() if name in numbers else pa.string()) for name in names
     }
+    said = [rules[row["dataset"], row["part"]] for row in visible]
+    columns["same_within"] = pa.array([rule.absolute for rule in said], pa.float64())
+    columns["same_within_relative"] = pa.array([rule.relative for rule in said], pa.float64())
+    columns["same_by_digits"] = pa.array([rule.by_digits for rule in said], pa.bool_())
     return pa.table(columns)
 
 
-def _timeline(lines: Mapping[tuple[str, str], Sequence[Event]]) -> pa.Table:
-    """Which vintage of a part was known from when on; one that came back, or was confirmed, stands more than once."""
-    rows = [
-        {
-            "dataset": dataset,
-            "part": part,
-            "known_from": event.at,
-            "fetched_at": event.fetched_at,
-            "sha256": event.sha256,
-            "vintage_id": event.vintage["vintage_id"],
-        }
-        for (dataset, part), line in sorted(lines.items())
-        for event in line
-    ]
-    names = ("dataset", "part", "known_from", "fetched_at", "sha256", "vintage_id")
-    return pa.Table.from_pylist(rows, schema=pa.schema([pa.field(name, pa.string()) for name in names]))
-
-
-def _payloads(warehouse: Warehouse, visible: list[RowMapping]) -> pa.Table:
+def _payloads(warehouse: Warehouse, visible: list[line.Row]) -> pa.Table:
     """The answers from which visible vintages were read."""
-    shown = {(row["batch_id"], row["vintage_id"]) for row in visible}
-    columns = ledger.payloads.c
+    shown = {(row["batch_id"], row["part"]) for row in visible}
+    names = ("batch_id", "part", "number", "method", "url", "status", "fetched_at", "sha256")
+    query = select(*(ledger.payloads.c[name] for name in names))
     with warehouse.engine.connect() as connection:
-        found = connection.execute(
-            select(
-                columns.batch_id, columns.vintage_id, columns.number, columns.method, columns.url, columns.status,
-                columns.fetched_at, columns.sha256,
-            ).where(columns.vintage_id.is_not(None))
-        ).mappings().all()  # fmt: skip
-    rows = [dict(row) for row in found if (row["batch_id"], row["vintage_id"]) in shown]
-    names = ("batch_id", "vintage_id", "number", "method", "url", "status", "fetched_at", "sha256")
+        found = connection.execute(query.where(ledger.payloads.c.part.is_not(None))).mappings().all()
+    rows = [dict(row) for row in found if (row["batch_id"], row["part"]) in shown]
     kinds = {"number": pa.int64(), "status": pa.int64()}
     schema = pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in names])
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _views(warehouse: Warehouse, database: duckdb.DuckDBPyConnection, visible: list[RowMapping]) -> None:
+def _views(warehouse: Warehouse, database: duckdb.DuckDBPyConnection, visible: list[line.Row]) -> None:
     """Views over exactly the visible files; empty tables of the same shape before the first publish."""
     from warehouse.schema import OBSERVATIONS
     from warehouse.tables import SERIES_STORED
 
     for name, schema in (("observations", OBSERVATIONS), ("series", SERIES_STORED)):
-        files = ", ".join("'" + str(warehouse.path(row[f"{name}_file"])).replace("'", "''") + "'" for row in visible)
-        if files:
-            database.execute(f"create view {name} as select * from read_parquet([{files}])")
+        paths = sorted({str(warehouse.path(row[f"{name}_file"])).replace("'", "''") for row in visible})
+        if paths:
+            files = ", ".join(f"'{path}'" for path in paths)
+            standing = "where vintage_id in (select vintage_id from vintages)"
+            database.execute(f"create view {name} as select * from read_parquet([{files}]) {standing}")
         else:
             database.register("given", schema.empty_table())
             database.execute(f"create table {name} as select * from given")
@@ -234,7 +231,9 @@ def _current(database: duckdb.DuckDBPyConnection, edition: int) -> None:
         join vintages v on v.vintage_id = o.vintage_id
         join series s on s.vintage_id = o.vintage_id and s.series_key = o.series_key
         where {_FILLED} and o.vintage_id in """
-    newest = "(select arg_max(vintage_id, (known_from, fetched_at, sha256)) from timeline{} group by dataset, part)"
+    newest = (
+        "(select arg_max(vintage_id, (known_from, place, fetched_at, sha256)) from vintages{} group by dataset, part)"
+    )
     database.execute(f'create table "current" as select {columns} {newest.format("")} order by series, period')
     # Texts are compared, not timestamps: an analyst's session may be in any time zone.
     database.execute(

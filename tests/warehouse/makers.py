@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tests.warehouse import oracle
 from warehouse import clock, publish, staging
 from warehouse.compare import Equality
 from warehouse.publish import Closing
@@ -75,16 +76,23 @@ def part(
     name: str = "p",
     stamp: str | None = None,
     archive: str | None = None,
+    carried: str | None = None,
     scope: Scope | None = None,
     **columns: object,
 ) -> PartData:
-    """A part as a connector would hand it over. `stamp`: the publisher's day (UTC); `archive`: a version id YYYYMM."""
+    """A part as a connector would hand it over. `stamp`: the publisher's day (UTC); `archive`: a version id YYYYMM;
+    `carried`: the day (UTC) of somebody else's copy.
+    """
     told: Stamp | None = None
     if stamp is not None:
         told = clock.day_stamp(datetime.fromisoformat(stamp).date(), "UTC", stamp)
     if archive is not None:
         told = clock.archive_stamp(archive, "UTC")
-    content = json.dumps([[*key, cells[key]] for key in sorted(cells)] + [fetched, columns]).encode()
+    if carried is not None:
+        day = clock.end_of_day(datetime.fromisoformat(carried).date())
+        told = Stamp(day, Precision.DAY, Basis.CARRIED, carried)
+    asked = [fetched, columns, stamp, archive, carried, repr(scope)]
+    content = json.dumps([[*key, cells[key]] for key in sorted(cells)] + asked).encode()
     sha256 = hashlib.sha256(content).hexdigest()
     payload = Payload(sha256, content, "GET", "http://provider.invalid/x", None, 200, {}, at(fetched))
     meaning = json.dumps([[*key, cells[key]] for key in sorted(cells)] + [columns], default=str).encode()
@@ -92,6 +100,18 @@ def part(
         name, rows(cells), series(cells, name, **columns), (payload,), told, scope or Scope(),
         hashlib.sha256(meaning).hexdigest(),
     )  # fmt: skip
+
+
+def reading(batch: str, data: PartData) -> oracle.Reading:
+    """The same part as the reference model sees it."""
+    cells = {
+        (row["series_key"], row["period"]): oracle.Cell(row["value"], row["status"], row["value_text"])
+        for row in data.observations.to_pylist()
+    }
+    meant = {row.pop("series_key"): repr(row) for row in data.series.to_pylist()}
+    fetched_at = max(payload.fetched_at for payload in data.payloads)
+    said = oracle.Content(cells, meant)
+    return oracle.Reading(batch, said, fetched_at, data.payloads[-1].sha256, data.stamp, data.scope)
 
 
 def store(home: Path) -> Warehouse:
@@ -110,10 +130,10 @@ def load(
         payloads = [(data.part, payload) for data in parts for payload in data.payloads]
         for _, payload in payloads:
             warehouse.payloads.store(payload.content)
-        header = {"confirmed": [item.row for item in found if isinstance(item, staging.Confirmed)]}
-        publish.record_stage(warehouse, batch, staged, payloads, (), header)
+        confirmed = [item for item in found if isinstance(item, staging.Confirmed)]
+        publish.record_stage(warehouse, batch, staged, confirmed, payloads, (), {})
         ending = decision if staged else Decision.UNCHANGED
         return batch, publish.close(warehouse, batch, Closing(ending, "test", "by a test"))
 
 
-__all__ = ["FACTS", "Basis", "Cells", "Precision", "at", "load", "part", "rows", "series", "store"]
+__all__ = ["FACTS", "Basis", "Cells", "Precision", "at", "load", "part", "reading", "rows", "series", "store"]

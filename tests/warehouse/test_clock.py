@@ -61,9 +61,9 @@ def test_a_publishers_day_ends_in_its_own_time_zone() -> None:
 
 def test_a_later_stamp_counts() -> None:
     stamp = clock.day_stamp(date(2024, 5, 2), "Europe/Paris", "2024-05-02")
-    known = clock.known_from(stamp, FETCHED, clock.end_of_day(date(2024, 4, 1)))
+    known = clock.claim(stamp, FETCHED, clock.end_of_day(date(2024, 4, 1)))
     assert (known.at, known.basis, known.precision, known.note) == (FETCHED, Basis.PUBLISHER, Precision.DAY, None)
-    late = clock.known_from(stamp, datetime(2024, 6, 1, tzinfo=UTC), None)
+    late = clock.claim(stamp, datetime(2024, 6, 1, tzinfo=UTC), None)
     assert late.at == stamp.at
 
 
@@ -71,7 +71,7 @@ def test_a_later_stamp_counts() -> None:
     ("stamp", "last", "last_stamp", "word"),
     [
         (date(2024, 5, 1), date(2024, 4, 1), "2024-05-01", "did not move"),
-        (date(2024, 4, 2), date(2024, 5, 1), "2024-05-01", "went backwards"),
+        (date(2024, 4, 2), date(2024, 5, 1), "2024-05-01", "older than our last look"),
         (date(2024, 5, 9), None, None, "in the future"),
     ],
 )
@@ -79,17 +79,17 @@ def test_a_stamp_that_lies_gives_way_to_the_fetch_time(
     stamp: date, last: date | None, last_stamp: str | None, word: str
 ) -> None:
     before = clock.end_of_day(last) if last else None
-    known = clock.known_from(clock.day_stamp(stamp, "UTC", str(stamp)), FETCHED, before, last_stamp)
+    known = clock.claim(clock.day_stamp(stamp, "UTC", str(stamp)), FETCHED, before, last_stamp)
     assert (known.at, known.basis) == (FETCHED, Basis.CAPTURED)
     assert word in (known.note or "")
 
 
 def test_what_is_seen_later_comes_after_what_was_seen_before() -> None:
-    assert clock.known_from(None, FETCHED, FETCHED).at > FETCHED
+    assert clock.claim(None, FETCHED, FETCHED).at > FETCHED
 
 
 def test_an_archive_of_a_month_that_has_not_ended_was_known_when_it_was_fetched() -> None:
-    assert clock.known_from(clock.archive_stamp("202405", "UTC"), FETCHED, None).at == FETCHED
+    assert clock.claim(clock.archive_stamp("202405", "UTC"), FETCHED, None).at == FETCHED
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_since_means_the_beginning() -> None:
 
 
 def test_no_stamp_is_captured_without_a_warning() -> None:
-    known = clock.known_from(None, FETCHED, None)
+    known = clock.claim(None, FETCHED, None)
     assert (known.at, known.basis, known.note) == (FETCHED, Basis.CAPTURED, None)
 
 
 def test_an_archive_keeps_its_place_however_late_it_is_loaded() -> None:
     stamp = clock.archive_stamp("202109", "UTC")
-    known = clock.known_from(stamp, FETCHED, FETCHED)
+    known = clock.claim(stamp, FETCHED, FETCHED)
     assert (clock.to_text(known.at), known.basis) == ("2021-09-30T23:59:59.999999Z", Basis.ARCHIVE)
     assert isinstance(stamp, Stamp)

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from tests.warehouse.makers import FACTS, load, part, store
-from warehouse import clock, ledger, locks, publish, questions
+from warehouse import clock, ledger, line, locks, publish, questions, staging
 from warehouse.errors import StoreUnwritable, UnknownBatch, UsageError, WrongProfile, WrongState
 from warehouse.publish import Closing
 from warehouse.schema import Decision, Scope
@@ -112,14 +113,14 @@ def test_a_batch_that_cannot_be_completed_stops_its_own_dataset_alone(
 ) -> None:
     warehouse = store(tmp_path)
     other = replace(FACTS, id="test.two")
-    add = Tables.add
+    change = Tables.change
 
-    def broken(self: Tables, name: str, files: list[Path], batch_id: str) -> str:
-        if batch_id.startswith("test.one"):
+    def broken(self: Tables, name: str, add: Any, drop: Any, mark: str, *, resumed: bool = False) -> str | None:
+        if "test.one" in mark:
             raise OSError("odd")
-        return add(self, name, files, batch_id)
+        return change(self, name, add, drop, mark, resumed=resumed)
 
-    monkeypatch.setattr(Tables, "add", broken)
+    monkeypatch.setattr(Tables, "change", broken)
     with pytest.raises(OSError, match="odd"):
         load(warehouse, part({A: 1.0}, "2024-01-10"))
     assert load(warehouse, part({A: 1.0}, "2024-01-10"), facts=other)[1] == 1
@@ -222,6 +223,32 @@ def test_releasing_what_was_published_meanwhile_doubles_nothing(tmp_path: Path) 
     assert len(questions.values(warehouse, [S])) == 1
 
 
+def test_a_late_archive_splits_and_mends_what_stands_on_it(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0, B: 5.0}, "2024-01-10"))
+    load(warehouse, part({B: 6.0}, "2024-03-10", scope=Scope(start="2018")))
+    load(warehouse, part({A: 2.0, B: 5.0}, "2024-06-01", archive="202401"))
+    assert [value(warehouse, "2024-04-01", period=period) for period in ("2017", "2018")] == [2.0, 6.0]
+    assert [value(warehouse, "2024-04-01", period=period, edition=2) for period in ("2017", "2018")] == [1.0, 6.0]
+
+
+def test_voided_content_is_remembered_until_a_person_lets_it_in(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    wrong, _ = load(warehouse, part({A: 9.0}, "2024-02-10"))
+    load(warehouse, part({A: 9.0}, "2024-02-11"))
+    decide(warehouse, wrong, Decision.VOIDED)
+    assert value(warehouse) == 1.0
+    again = staging.stage(warehouse, FACTS, "test.one@a", part({A: 9.0 + 1e-9}, "2024-02-12"))
+    assert isinstance(again, staging.Staged)
+    assert "Ada took vintage" in (again.evidence.voided or "")
+    held, _ = load(warehouse, part({A: 9.0}, "2024-02-12"), decision=Decision.QUARANTINED)
+    decide(warehouse, held, Decision.RELEASED)
+    after = staging.stage(warehouse, FACTS, "test.one@b", part({A: 9.0, B: 1.0}, "2024-02-13"))
+    assert isinstance(after, staging.Staged)
+    assert after.evidence.voided is None
+
+
 def test_profiles_never_mix(tmp_path: Path) -> None:
     warehouse = store(tmp_path)
     warehouse.root.rename(tmp_path / "live")
@@ -239,7 +266,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("warehouse.tables.pq.write_table", full)
+        patch.setattr("warehouse.files.fsync_path", full)
         with pytest.raises(StoreUnwritable, match=r"No space left.*free space"):
             load(warehouse, part({A: 2.0}, "2024-02-10"))
     assert value(warehouse) == 1.0
@@ -295,8 +322,8 @@ if point == "staged":
 elif point == "publishing":
     publish._complete = die
 elif point == "observations added":
-    add = Tables.add
-    Tables.add = lambda self, name, *rest: add(self, name, *rest) if name == "observations" else die()
+    change = Tables.change
+    Tables.change = lambda self, name, *rest, **named: change(self, name, *rest, **named) if name == "observations" else die()
 elif point == "both added":
     publish._record = die
 elif point == "edition written":
@@ -330,9 +357,9 @@ def test_sigkill_leaves_all_or_nothing_and_the_next_run_publishes_once(
     assert value(warehouse) == 2.0
     assert len(questions.vintages(warehouse, S)) == 2
     with warehouse.engine.connect() as connection:
-        assert warehouse.edition(connection) == editions
+        assert line.newest_edition(connection) == editions
         left = connection.execute(select(ledger.batches.c.state).where(ledger.batches.c.state != "done")).all()
-        visible = warehouse.visible(connection)
+        visible = line.visible(connection)
     assert left == []
     files = {path.name for path in (warehouse.root / "tables/observations/data").rglob("*.parquet")}
     assert files == {Path(row["observations_file"]).name for row in visible}
@@ -350,8 +377,9 @@ def test_every_batch_is_in_the_journal_with_what_replay_needs(tmp_path: Path) ->
     [entry] = warehouse.journal.entries()
     body = entry["body"]
     assert (body["batch_id"], body["decision"], body["edition"]) == (batch, "published", 1)
-    assert body["dataset_file_sha256"] == FACTS.file_sha256
-    assert body["vintages"][0]["published_in"] == 1
+    assert body["batch"]["dataset_file_sha256"] == FACTS.file_sha256
+    [reading] = body["readings"]
+    assert (reading["published_in"], [reading["vintage_id"]]) == (1, body["begun"])
     [payload] = body["payloads"]
     assert warehouse.payloads.read(payload["sha256"])
     assert clock.from_text(payload["fetched_at"]) == clock.from_text("2024-01-10T00:00:00.000000Z")

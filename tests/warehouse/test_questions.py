@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.makers import load, part, store
-from warehouse import lineage, questions, snapshot
+from warehouse import lineage, questions, revisions, snapshot
 from warehouse.errors import UsageError
 from warehouse.store import Warehouse
 
@@ -71,15 +71,15 @@ def test_vintages_show_a_period_in_each_and_where_it_changed(held: Warehouse) ->
 
 
 def test_revisions_are_a_comparison_of_neighbours(held: Warehouse) -> None:
-    rows = questions.revisions(held, "test.one")
+    rows = revisions.revisions(held, "test.one")
     assert [(row["period"], row["kind"], row["old"], row["new"]) for row in rows] == [
         ("2017", "revision", 1.0, 2.0),
         ("2018", "first value", None, 9.0),
         ("2018", "revision", 9.0, 8.0),
     ]
-    assert [row["new"] for row in questions.revisions(held, since="2024-06")] == [8.0]
+    assert [row["new"] for row in revisions.revisions(held, since="2024-06")] == [8.0]
     with pytest.raises(UsageError, match=r"held are: test\.one"):
-        questions.revisions(held, "test.two")
+        revisions.revisions(held, "test.two")
 
 
 def test_an_unknown_series_names_the_nearest(held: Warehouse) -> None:
@@ -131,7 +131,7 @@ def test_the_analysts_file_answers_in_sql_in_any_time_zone(held: Warehouse) -> N
         revised = database.execute(
             "select period, kind, old, new from revisions order by known_from, period"
         ).fetchall()
-        verb = [(row["period"], row["kind"], row["old"], row["new"]) for row in questions.revisions(held, "test.one")]
+        verb = [(row["period"], row["kind"], row["old"], row["new"]) for row in revisions.revisions(held, "test.one")]
         assert revised == verb
         [(sha256,)] = database.execute("select payload_sha256 from lineage where period = '2018'").fetchall()
         assert b"8.0" in held.payloads.read(sha256)
