@@ -10,7 +10,7 @@ EXTRAS_test := [test]
 EXTRAS_lint := [test,lint]
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint facts clean
+.PHONY: help run up test lint bench facts torture clean
 .PRECIOUS: $(VENV)/.%
 
 help: ## show this list
@@ -26,10 +26,16 @@ test: $(VENV)/.test ## all tests: unit and contract tests, then real releases, c
 	@$(PY) -m pytest -q -n 2 -m "not prefect and not slow"
 	@$(PY) -m pytest -q -m "prefect or slow"
 
+torture: $(VENV)/.test ## fifty thousand generated histories against the reference model (HISTORIES=n: so many), for hours
+	@HISTORIES=$${HISTORIES:-50000} $(PY) -m pytest -q -n 2 tests/warehouse/test_histories.py
+
 lint: $(VENV)/.lint ## ruff check, ruff format --check, mypy --strict
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+bench: $(VENV)/.test ## what the thousandth publish costs, as a curve
+	@$(PY) -m tests.benchmarks.publishes
 
 facts: $(VENV)/.run ## make the sandbox's tables anew from the raw files in ../shared/upstream
 	@$(PY) -m connectors.sandbox.make_facts ../shared/upstream

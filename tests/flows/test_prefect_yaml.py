@@ -38,8 +38,9 @@ def test_a_dataset_is_deployed_on_its_own_calendar(dataset: str) -> None:
     assert flow_of(entry).name == FLOW
 
 
-def test_only_datasets_have_schedules() -> None:
-    assert {name for name, entry in DEPLOYMENTS.items() if "schedules" in entry} == set(datasets.known_ids())
+def test_only_datasets_and_maintenance_have_schedules() -> None:
+    scheduled = {name for name, entry in DEPLOYMENTS.items() if "schedules" in entry}
+    assert scheduled == {*datasets.known_ids(), "maintain"}
 
 
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS))

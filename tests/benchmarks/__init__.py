@@ -1,0 +1,1 @@
+"""Benchmarks that print curves; the tests beside them assert ratios within one run."""

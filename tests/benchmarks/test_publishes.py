@@ -1,0 +1,21 @@
+"""A publish costs the same however many came before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import mean, median
+
+import pytest
+
+from tests.benchmarks.publishes import publishes
+from tests.warehouse.makers import store
+
+
+@pytest.mark.slow
+def test_time_and_files_of_a_publish_stay_flat(tmp_path: Path) -> None:
+    """Processor time, so that what else the machine does changes nothing; the first publishes warm caches."""
+    costs = list(publishes(store(tmp_path), 150))
+    early, late = costs[25:75], costs[100:150]
+    assert median(cost.processor for cost in late) <= 1.3 * median(cost.processor for cost in early)
+    assert mean(cost.files for cost in late) <= 1.3 * mean(cost.files for cost in early)
+    assert min(cost.files for cost in costs) >= 2, "a publish writes at least the files of its vintage"
