@@ -11,10 +11,10 @@ import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
@@ -80,6 +80,19 @@ class Checks(_Strict):
     contiguous: bool | None = Field(None, description="a gap inside a series is a finding")
 
 
+class Ratio(_Strict):
+    """Of what a part is made by division: ids of parts of the same dataset, as far as they are held."""
+
+    numerator: str | None = None
+    denominator: str | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.numerator is None and self.denominator is None:
+            raise ValueError("name the numerator, the denominator, or both")
+        return self
+
+
 class Part(_Strict):
     """What is fetched, changes and is judged together: one SDMX query, one WDI indicator, one NBS leaf.
 
@@ -105,6 +118,7 @@ class Part(_Strict):
     equal_within: float | None = Field(
         None, ge=0, description="relative; None: half a unit of the last published digit, or 1e-6"
     )
+    ratio: Ratio | None = Field(None, description="parts whose revisions explain this one's")
     notes: str = ""
     checks: Checks = Checks()
 
@@ -254,6 +268,13 @@ def _cross_checks(data: dict[str, Any], path: Path) -> list[tuple[tuple[str | in
     if isinstance(parts, list):
         ids = [part.get("id") if isinstance(part, dict) else None for part in parts]
         found += _repeated(ids, ("parts",))
+        found += [
+            (("parts", index, "ratio"), f"ratio: the dataset has no part {name!r}")
+            for index, part in enumerate(parts)
+            if isinstance(part, dict) and isinstance(part.get("ratio"), dict)
+            for name in part["ratio"].values()
+            if name not in ids
+        ]
         if data.get("provider") == "oecd":
             found += [
                 (("parts", index, "key"), "key: lacks {entities}")

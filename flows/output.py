@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 #: Columns whose texts may run over several lines.
-_PROSE = {"message", "label", "unit", "failed", "finding", "parameters", "request", "text", "title"}
+_PROSE = {"detail", "message", "label", "unit", "failed", "finding", "parameters", "request", "text", "title"}
 
 
 class Format(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flows.settings import Settings
-from warehouse import clock, lineage, pages, questions, snapshot
+from warehouse import clock, line, lineage, pages, questions, revision_pages, revisions, snapshot
 from warehouse.chart import ChartData
 from warehouse.errors import UsageError
 from warehouse.store import Warehouse
@@ -19,20 +19,27 @@ SHOWN = "worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS"
 
 def summary(settings: Settings) -> list[dict[str, Any]]:
     """One row a dataset held; the columns of warehouse.lineage.datasets."""
-    return lineage.datasets(Warehouse(settings.home, settings.profile, create=False))
+    return lineage.datasets(Warehouse(**settings.place, create=False))
+
+
+def changes(settings: Settings, batch_id: str) -> list[dict[str, Any]]:
+    """What a batch changed against the vintages before it, by kind; the columns of warehouse.revisions.summary."""
+    warehouse = Warehouse(**settings.place, create=False)
+    return revisions.summary(revisions.iter_revisions(warehouse, batch_id))
 
 
 def finish(settings: Settings) -> None:
-    """Write indicators.duckdb and the overview page for the newest edition, each swapped in whole."""
-    warehouse = Warehouse(settings.home, settings.profile, create=False)
+    """Write indicators.duckdb, the overview page and the report of each new edition's revisions, each swapped in whole."""
+    warehouse = Warehouse(**settings.place, create=False)
     with warehouse.lease("overview"):
         snapshot.write(warehouse)
+        revision_pages.write(warehouse)
         pages.write(warehouse.root / "pages", _page(warehouse))
 
 
 def _page(warehouse: Warehouse) -> pages.PageData:
     with warehouse.engine.connect() as connection:
-        edition = warehouse.edition(connection)
+        edition = line.newest_edition(connection)
     return pages.PageData(
         profile=warehouse.profile,
         edition=edition or None,

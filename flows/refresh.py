@@ -80,6 +80,9 @@ def refresh_dataset(request: RefreshForm) -> State[Any]:
         alerts.announce(outcome.incident)
     current = settings.load()
     report.publish_refresh(request.dataset, current.profile, outcomes)
-    if any(outcome.vintages for outcome in outcomes):
+    published = [outcome for outcome in outcomes if outcome.edition is not None]
+    if published:
         pipeline.finish(current)
+        newest = published[-1].batch_id
+        report.publish_changes(request.dataset, newest, pipeline.changes(current, newest))
     return ending(outcomes)

@@ -157,6 +157,29 @@ def publish_refresh(dataset: str, profile: str, outcomes: Sequence[Outcome]) -> 
         create_table_artifact(revised, key=f"revisions-{key}", description=f"What was revised in {dataset}")
 
 
+def change_rows(summary: Iterable[Row]) -> list[Row]:
+    """What a batch changed, counted by part and kind (rows of warehouse.revisions.summary), for people."""
+    return [
+        {
+            "part": row["part"],
+            "kind": row["kind"],
+            "cells": row["cells"],
+            "series": row["series"],
+            "largest": "" if row["largest"] is None else f"{row['largest']:.2%}",
+            "causes": row["causes"],
+        }
+        for row in summary
+    ]
+
+
+def publish_changes(dataset: str, batch_id: str, summary: Sequence[Row]) -> None:
+    """Publish what a batch changed against the vintages before it; nothing when nothing that was known changed."""
+    if summary:
+        create_table_artifact(
+            change_rows(summary), key=f"changes-{slug(dataset)}", description=f"What batch {batch_id} changed, and why"
+        )
+
+
 def publish_review(outcome: Outcome, checks: Sequence[CheckResult], action: str, by: str, reason: str) -> None:
     """Publish the record of a person's decision, with what the gate had held against the batch."""
     text = f"## {action} of batch `{outcome.batch_id}`\n\n{outcome.message}\n\n**{by}**: {reason}\n\n"

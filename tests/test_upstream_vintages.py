@@ -11,6 +11,7 @@ import re
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,16 +101,22 @@ def parsed(name: str, content: bytes) -> PartData:
     return CONNECTOR.parse(wide, PartFetch(variable, (payload,), None, Scope()))
 
 
+def _direction(change: dict[str, Any]) -> str:
+    """What happened to a number, whatever kind of change that is."""
+    if change["old_value"] is None or change["new_value"] is None:
+        return "added" if change["old_value"] is None else "withdrawn"
+    flags = change["kind"] == "status change" or (change["kind"] == "break" and (change["rel_change"] or 0) <= 1e-6)
+    return "flags" if flags else "revised"
+
+
 @pytest.mark.parametrize(("before", "after"), pairs(), ids=lambda name: name.split("/")[-1].removesuffix(".xml.gz"))
 def test_our_comparison_is_the_one_made_by_hand(before: str, after: str) -> None:
     old, new = parsed(before, raw(before)), parsed(after, raw(after))
     made = compare("before", old.observations, old.series, new.observations, new.series, Equality())
     ours: dict[str, set[tuple[str, str]]] = {"revised": set(), "added": set(), "withdrawn": set(), "flags": set()}
-    names = {"first value": "added", "coverage": "added", "withdrawal": "withdrawn", "status change": "flags"}
     for change in made.changes.to_pylist():
-        valued = change["old_value"] is not None or change["new_value"] is not None
-        if change["weight"] != "noise" and valued:
-            ours[names.get(change["kind"], "revised")].add((change["series_key"], change["period"]))
+        if change["weight"] != "noise" and (change["old_value"], change["new_value"]) != (None, None):
+            ours[_direction(change)].add((change["series_key"], change["period"]))
     hand = expected(by_hand(raw(before)), by_hand(raw(after)))
     assert ours == hand
     assert {name: sum(made.evidence.column(f"{name}_n").to_pylist()) for name in ("revised", "added", "withdrawn")} == {

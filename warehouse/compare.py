@@ -1,99 +1,80 @@
 """Comparison of two vintages of one part: what changed, of which kind and weight, and evidence for the gate.
 
-Belongs here: the meaning of "equal" and of every kind of change. The comparison is one DuckDB join; nothing is stored.
+Belongs here: the meaning of every kind and weight of change; what is equal is in warehouse/cells.py. Nothing is stored.
+
+Kinds, the first that fits. `correction of ours`: the same bytes parsed anew. `redefinition`: the numbers of the series mean
+something else now, or another series took its place. `withdrawal`, and for a value where there was none `reinstatement` (an
+earlier vintage had it), `coverage` (the series had none) or `first value`. `break`: a flag B that was not there. `rebasing`: one
+factor over the whole series, or a new price base or reference year. `revision`. `status change`: flags alone, or another kind of
+absence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from warehouse.schema import CHANGES, EVIDENCE, SERIES, Comparison
+from warehouse.cells import Equality, equal_cells, side_by_side, tally
+from warehouse.errors import UsageError
+from warehouse.redefinition import BASE, WORDING, redefinitions
+from warehouse.schema import CHANGES, EVIDENCE, PARSED, Comparison
 
-#: Relative difference below which two values that are no counts are the same number: single-precision noise is 6e-8.
-RELATIVE_NOISE = 1e-6
-#: A text of so many significant digits may be a shorter print of the other one.
-_TRUSTED_DIGITS = 6
+__all__ = ["Equality", "compare", "tally"]
 
+#: A series was rebased when of at least so many common values nearly all moved by one factor that is not 1.
+REBASED_CELLS, REBASED_SHARE, REBASED_SPREAD, REBASED_BY = 5, 0.9, 1e-4, 1e-3
 
-@dataclass(frozen=True)
-class Equality:
-    """When two values of a part are the same number.
-
-    In this order: within `equal_within` of the old value, when the dataset file says so; exact for counts; within half a unit
-    of the last of `decimals` published digits, when they are declared; else within 1e-6 of the old value, or half a unit of
-    the last digit of the shorter of two texts that carry at least six significant digits (downloads print the same number with
-    6 or with 15).
-    """
-
-    counts: bool = False
-    decimals: int | None = None
-    equal_within: float | None = None
-
-    def sql(self) -> str:
-        """The tolerance as a DuckDB expression over ov, ot (old value, text) and nt (new text)."""
-        if self.equal_within is not None:
-            return f"{self.equal_within!r} * abs(ov)"
-        if self.counts:
-            return "0.0"
-        if self.decimals is not None:
-            return f"0.5 * pow(10, {-self.decimals}) * (1 + 1e-9)"
-        return f"greatest({RELATIVE_NOISE!r} * abs(ov), half_unit(ot, nt))"
+#: (series key, period) → the number as a table of a paper prints it, in the unit of the series.
+Printed = Mapping[tuple[str, str], str]
 
 
-_MACROS = f"""
-create macro plain(t) as (t is not null and regexp_full_match(t, '-?[0-9]+([.][0-9]+)?'));
-create macro digits(t) as length(ltrim(replace(replace(t, '-', ''), '.', ''), '0'));
-create macro places(t) as (case when contains(t, '.') then length(t) - strpos(t, '.') else 0 end);
-create macro half_unit(a, b) as (case
-    when plain(a) and plain(b) and digits(a) >= {_TRUSTED_DIGITS} and digits(b) >= {_TRUSTED_DIGITS}
-    then 0.5 * pow(10, -least(places(a), places(b))) * (1 + 1e-9) else 0.0 end);
-create macro flags(s) as (case when s is null or s = 'A' then '' else s end);
+_MACROS = """
+create macro broken(s) as list_contains(string_split(coalesce(s, ''), ';'), 'B');
+create macro moved(ov, nv) as (case when ov is null or nv is null or ov = nv then null
+    when ov = 0 then 'Infinity'::double else abs(nv - ov) / abs(ov) end);
 """
 
-
-def _joined(equality: Equality) -> str:
-    return f"""
-create temp table joined as
-with cells as (
-    select coalesce(o.series_key, n.series_key) as series_key, coalesce(o.period, n.period) as period,
-           o.value as ov, n.value as nv, o.value_text as ot, n.value_text as nt, o.status as os, n.status as ns
-    from old o full outer join new n on o.series_key = n.series_key and o.period = n.period
-), judged as (
-    select *, (ov is null and nv is null) or
-           (ov is not null and nv is not null and (ov = nv or abs(nv - ov) <= {equality.sql()})) as same,
-           ov is null and nv is null and coalesce(ot, '') <> coalesce(nt, '') as other_absence
-    from cells
-)
-select *, case when ov is null or nv is null or ov = nv then null
-               when ov = 0 then 'Infinity'::double else abs(nv - ov) / abs(ov) end as rel_change
-from judged
-"""
-
-
-_CHANGES = """
+_CHANGES = f"""
+with ratios as (
+    select series_key, nv / ov as ratio, median(nv / ov) over (partition by series_key) as middle
+    from joined where ov <> 0 and nv <> 0
+), factors as (
+    select series_key, any_value(middle) as factor from ratios group by series_key
+    having count(*) >= {REBASED_CELLS} and abs(factor - 1) > {REBASED_BY}
+       and count(*) filter (abs(ratio / middle - 1) < {REBASED_SPREAD}) >= {REBASED_SHARE} * count(*)
+), known as (select distinct series_key from joined where ov is not null)
 select j.series_key, j.period, ov as old_value, nv as new_value, ot as old_text, nt as new_text,
        os as old_status, ns as new_status,
-       case when ov is not null and nv is null then 'withdrawal'
+       case when $ours then 'correction of ours'
+            when m.meant then 'redefinition'
+            when ov is not null and nv is null then 'withdrawal'
             when ov is null and nv is not null then
-                case when b.series_key is not null then 'reinstatement'
+                case when e.series_key is not null then 'reinstatement'
                      when k.series_key is null then 'coverage' else 'first value' end
-            when not same then 'revision'
-            when flags(os) <> flags(ns) or other_absence then 'status change'
+            when os is not null and broken(ns) and not broken(os) then 'break'
+            when same and reflagged then 'status change'
+            when abs(nv / ov / f.factor - 1) < {REBASED_SPREAD} or m.based then 'rebasing'
             else 'revision' end as kind,
-       case when same and flags(os) = flags(ns) and not other_absence then 'noise'
+       case when same and not reflagged then 'noise'
             when not same and ov is not null and nv is not null and s.decimals is not null
                  and abs(nv - ov) < 0.5 * pow(10, -s.decimals) then 'below display'
             else 'visible' end as weight,
-       rel_change
+       moved(ov, nv) as rel_change
 from joined j
-left join (select distinct series_key from old where value is not null) k on k.series_key = j.series_key
-left join before b on b.series_key = j.series_key and b.period = j.period
+left join known k on k.series_key = j.series_key
+left join factors f on f.series_key = j.series_key
+left join meant m on m.series_key = j.series_key
+left join earlier e on e.series_key = j.series_key and e.period = j.period
 left join new_series s on s.series_key = j.series_key
-where not same or (ov <> nv) or flags(os) <> flags(ns) or other_absence
+where differs
 order by j.series_key, j.period
 """
 
@@ -104,7 +85,7 @@ select series_key,
        count(*) filter (ov is not null and nv is not null and not same) as revised_n,
        count(*) filter (ov is null and nv is not null) as added_n,
        count(*) filter (ov is not null and nv is null) as withdrawn_n,
-       count(*) filter (same and (flags(os) <> flags(ns) or other_absence)) as status_changed_n,
+       count(*) filter (same and reflagged) as status_changed_n,
        count(*) filter ((ov = 0 and nv is null) or (ov is null and nv = 0 and os is not null)) as zero_flips_n,
        count(*) filter (ov <> 0 and nv = 0) as zeroed_n,
        case when count(*) filter (ov = 0) = 0 and count(ov) > 0
@@ -118,9 +99,15 @@ select series_key,
        max(period) filter (ov is not null) as old_last_period,
        max(period) filter (nv is not null) as new_last_period
 from (
-    select *, arg_max(ov, period) filter (ov is not null) over (partition by series_key) as newest from joined
+    select *, moved(ov, nv) as rel_change,
+           arg_max(ov, period) filter (ov is not null) over (partition by series_key) as newest
+    from joined
 ) group by series_key order by series_key
 """
+
+_CELL = ["series_key", "period"]
+_MEANT = pa.schema([("series_key", pa.string()), ("meant", pa.bool_()), ("based", pa.bool_())])
+_here = threading.local()
 
 
 def compare(
@@ -131,58 +118,107 @@ def compare(
     new_series: pa.Table,
     equality: Equality,
     older: Sequence[pa.Table] = (),
+    *,
+    earlier: pa.Table | None = None,
+    ours: bool = False,
+    printed: Printed | None = None,
 ) -> Comparison:
     """Compare a complete part with its predecessor in known order.
 
     `old`, `new` and each of `older` (vintages before the predecessor, newest first) have at least the columns of PARSED; the
-    series tables those of SERIES. A missing row, and a row without value and flags, are the same: an empty cell. Returns a
-    Comparison whose `changes` hold every cell that is not equal to the letter, noise included.
+    series tables those of SERIES. `earlier` are the cells (series_key, period) that had a value in any vintage before the
+    predecessor; left out, those of `older`. `ours` says that both sides are the same bytes, read by another program of ours.
+    A missing row, and a row without value and flags, are the same: an empty cell. Returns a Comparison whose `changes` hold
+    every cell that is not equal to the letter, noise included. Raises UsageError when a printed text is no number.
     """
-    with duckdb.connect() as connection:
-        connection.execute(_MACROS)
-        for name, table in (("old", old), ("new", new), ("old_series", old_series), ("new_series", new_series)):
-            connection.register(name, table)
-        connection.execute("create temp table before (series_key varchar, period varchar)")
-        for table in older:
-            connection.register("one", table)
-            connection.execute("insert into before select series_key, period from one where value is not null")
-        connection.execute("create or replace temp table before as select distinct * from before")
-        connection.execute(_joined(equality))
-        changes = connection.sql(_CHANGES).to_arrow_table().cast(CHANGES)
+    redefined = redefinitions(old_series, new_series)
+    cells = side_by_side(old, new, equality)
+    tables = {
+        "joined": cells,
+        "new_series": new_series.select(["series_key", "decimals"]),
+        "earlier": _valued(older) if earlier is None else earlier.select(_CELL).group_by(_CELL).aggregate([]),
+        "meant": _meant(redefined),
+    }
+    with _registered(tables) as connection:
         evidence = connection.sql(_EVIDENCE).to_arrow_table().cast(EVIDENCE)
-        return Comparison(
-            predecessor_id=predecessor_id,
-            changes=changes,
-            evidence=evidence,
-            predecessor_equal=_count(connection, "select count(*) from joined where same and ov is not null"),
-            older_equal=tuple(_equal_cells(connection, table, equality) for table in older),
-            redefined=_redefined(connection),
-        )
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    [[count]] = connection.execute(query).fetchall()
-    return int(count)
-
-
-def _equal_cells(connection: duckdb.DuckDBPyConnection, table: pa.Table, equality: Equality) -> int:
-    connection.register("one", table)
-    return _count(
-        connection,
-        f"""select count(*) from (
-            select o.value as ov, n.value as nv, o.value_text as ot, n.value_text as nt
-            from one o join new n on o.series_key = n.series_key and o.period = n.period
-            where o.value is not null and n.value is not null
-        ) where ov = nv or abs(nv - ov) <= {equality.sql()}""",
+        changes = CHANGES.empty_table()
+        if pc.any(cells["differs"]).as_py():
+            changes = connection.sql(_CHANGES, params={"ours": ours}).to_arrow_table().cast(CHANGES)
+    return Comparison(
+        predecessor_id=predecessor_id,
+        changes=_weighed(changes, printed) if printed else changes,
+        evidence=evidence,
+        predecessor_equal=equal_cells(cells),
+        older_equal=tuple(equal_cells(side_by_side(table, new, equality)) for table in older),
+        redefinitions=redefined,
     )
 
 
-def _redefined(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    names = [name for name in SERIES.names if name not in ("series_key", "part")]
-    flags = ", ".join(f'o."{name}" is distinct from n."{name}" as "{name}"' for name in names)
-    rows = connection.execute(
-        f"select o.series_key, {flags} from old_series o join new_series n on o.series_key = n.series_key"
-        " order by o.series_key"
-    ).fetchall()
-    found = {str(row[0]): [name for name, differs in zip(names, row[1:], strict=True) if differs] for row in rows}
-    return {key: columns for key, columns in found.items() if columns}
+@contextmanager
+def _registered(tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """This thread's own connection, with some tables in it.
+
+    A child process makes its own, and keeps the one it inherited without touching it: closing that would wait for ever.
+    """
+    mine: dict[int, duckdb.DuckDBPyConnection] = _here.__dict__.setdefault("connections", {})
+    connection = mine.get(os.getpid())
+    if connection is None:
+        connection = mine[os.getpid()] = duckdb.connect(config={"threads": 1})
+        connection.execute(_MACROS)
+    try:
+        for name, table in tables.items():
+            connection.register(name, table)
+        yield connection
+    finally:
+        for name in tables:
+            connection.unregister(name)
+
+
+def _valued(older: Sequence[pa.Table]) -> pa.Table:
+    """The cells with a value in any of some vintages, each once."""
+    tables = [table.filter(table.column("value").is_valid()).select(_CELL) for table in older]
+    cells = pa.concat_tables(tables) if tables else PARSED.empty_table().select(_CELL)
+    return cells.group_by(_CELL).aggregate([])
+
+
+def _meant(redefined: pa.Table) -> pa.Table:
+    """For each series that was redefined: do its numbers mean something else, or have another base only?"""
+    found: dict[str, dict[str, Any]] = {}
+    for row in redefined.to_pylist():
+        meant = row["column"] not in (*WORDING, *BASE)
+        for key in filter(None, (row["series_key"], row["replaces"])):
+            series = found.setdefault(key, {"series_key": key, "meant": False, "based": False})
+            series["meant"] |= meant
+            series["based"] |= row["column"] in BASE
+    return pa.Table.from_pylist(list(found.values()), schema=_MEANT)
+
+
+def _weighed(changes: pa.Table, printed: Printed) -> pa.Table:
+    """The changes with the weight of those after which a printed number would read otherwise."""
+    weights = [
+        "changes a printed cell" if _reads_otherwise(row, printed) else row["weight"] for row in changes.to_pylist()
+    ]
+    return changes.set_column(
+        changes.schema.get_field_index("weight"), CHANGES.field("weight"), pa.array(weights, pa.string())
+    )
+
+
+def _reads_otherwise(row: Mapping[str, Any], printed: Printed) -> bool:
+    """Whether old and new value, rounded to the digits that were printed, are different numbers."""
+    text = printed.get((row["series_key"], row["period"]))
+    if text is None:
+        return False
+    try:
+        unit = Decimal(text.replace(",", "").replace("\u2212", "-").replace("\u2009", "")).as_tuple().exponent
+    except InvalidOperation:
+        raise UsageError(
+            f"'{text}', printed of {row['series_key']} in {row['period']}, is no number",
+            next_step="give the digits as printed, in the unit of the series",
+        ) from None
+    old, new = (
+        None
+        if row[f"{side}_value"] is None
+        else Decimal(repr(row[f"{side}_value"])).quantize(Decimal(1).scaleb(int(unit)), ROUND_HALF_UP)
+        for side in ("old", "new")
+    )
+    return old != new

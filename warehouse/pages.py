@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,17 @@ class PageData:
 
 def render(data: PageData) -> str:
     """The page as one HTML document. Raises jinja2.UndefinedError when a row lacks a field."""
+    return fill("overview.html", data=data, figure=_figure(data.chart))
+
+
+def fill(template: str, **given: Any) -> str:
+    """A template of ours with what it was given. Raises jinja2.UndefinedError when something is missing."""
+    return _environment().get_template(template).render(given)
+
+
+@cache
+def _environment() -> Environment:
+    """Our templates, each compiled once."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -59,7 +71,7 @@ def render(data: PageData) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": _count, "when": _when, "iso": _iso, "word_class": _word_class}
-    return environment.get_template("overview.html").render(data=data, figure=_figure(data.chart))
+    return environment
 
 
 def write(folder: Path, data: PageData) -> Path:

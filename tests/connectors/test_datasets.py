@@ -98,3 +98,20 @@ def test_a_part_overrides_the_thresholds_of_its_dataset() -> None:
     assert one.checks_of("G_XFA").contiguous is False
     assert one.checks_of("G_XGDP").contiguous is True
     assert one.checks_of("G_XGDP").max_share_withdrawn == one.checks.max_share_withdrawn
+
+
+def test_a_ratio_names_parts_of_its_own_dataset(tmp_path: Path) -> None:
+    text = (datasets.FOLDER / "oecd.sbrd.yaml").read_text(encoding="utf-8")
+    one = datasets.load("oecd.sbrd")
+    ratios = {part.id: part.ratio.numerator for part in one.parts if part.ratio}
+    assert ratios == {"G_XGDP": "G_NC", "B_XGDP": "B_NC", "G_PPP": "G_NC", "B_PPP": "B_NC"}
+    path = tmp_path / "oecd.sbrd.yaml"
+    path.write_text(
+        text.replace("{numerator: G_NC} # GDP", "{numerator: GERD} # GDP").replace("{numerator: B_NC} # GDP", "{} #")
+    )
+    with pytest.raises(datasets.DatasetFileError) as caught:
+        datasets.load_file(path)
+    told = "".join(caught.value.mistakes)
+    assert "the dataset has no part 'GERD'" in told
+    assert "name the numerator, the denominator, or both" in told
+    assert len(caught.value.mistakes) == 2

@@ -30,6 +30,7 @@ OPENED = IncidentChange(7, "quarantine", "oecd.sbrd", "opened", "oecd.sbrd: quar
 
 def outcome(decision: Decision, **changes: Any) -> Outcome:
     known: dict[str, Any] = {"message": f"told: {decision.value}", "parts": (PART,), "vintages": 1}
+    known["edition"] = 1 if decision is Decision.PUBLISHED else None
     return Outcome("oecd.sbrd", "b1", decision, **{**known, **changes})
 
 
@@ -46,6 +47,7 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The calls by which a flow had pages and indicators.duckdb rewritten."""
     seen: list[Settings] = []
     monkeypatch.setattr(pipeline, "finish", seen.append)
+    monkeypatch.setattr(pipeline, "changes", lambda *_: [])
     return seen
 
 
@@ -75,8 +77,11 @@ def test_a_publish_ends_completed_with_artifacts(
     monkeypatch: pytest.MonkeyPatch, announced: list[IncidentChange], finished: list[Settings]
 ) -> None:
     calls = playing(monkeypatch, "refresh", outcome(Decision.PUBLISHED))
+    changed = {"part": "G_PPP", "kind": "revision", "cells": 3, "series": 1, "largest": 0.02, "causes": ""}
+    monkeypatch.setattr(pipeline, "changes", lambda *_: [changed])
     state = refresh.refresh_dataset(RefreshForm(dataset="oecd.sbrd"), return_state=True)
     assert (state.type.value, state.message) == ("COMPLETED", "told: published")
+    assert "G_PPP" in artifact("changes-oecd-sbrd")
     assert calls[0]["arguments"] == ("oecd.sbrd",)
     assert calls[0]["fault"] is None
     assert calls[0]["run_id"]

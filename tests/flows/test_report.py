@@ -59,6 +59,20 @@ def test_revisions_list_only_parts_in_which_known_values_changed() -> None:
     assert [row["part"] for row in report.revision_rows([both])] == ["GB.XPD.RSDV.GD.ZS"]
 
 
+def test_what_a_batch_changed_is_counted_by_kind_with_causes() -> None:
+    counted = {"dataset": "oecd.sbrd", "part": "G_XGDP", "kind": "revision", "cells": 8, "series": 2}
+    rows = report.change_rows(
+        [
+            {**counted, "largest": 0.0509, "causes": "denominator 8"},
+            {**counted, "kind": "first value", "largest": None, "causes": ""},
+        ]
+    )
+    assert [(row["kind"], row["largest"], row["causes"]) for row in rows] == [
+        ("revision", "5.09%", "denominator 8"),
+        ("first value", "", ""),
+    ]
+
+
 def test_failed_checks_come_gravest_first() -> None:
     mild = CheckResult("no-gaps", "dataset", "p", Severity.WARNING, False, 3, 1, "1 missing", "none")
     assert [row["severity"] for row in report.check_rows([mild, CHECK])] == ["critical", "warning"]
