@@ -320,6 +320,16 @@ RULES = (
         worst="revised_n",
     ),
     Rule(
+        "not-taken-back",
+        "comparison",
+        Severity.CRITICAL,
+        "totals",
+        "taken_back",
+        "What a person took back does not come again by itself, though the provider still serves it.",
+        always(at_most(0)),
+        counts="taken_back",
+    ),
+    Rule(
         "stamp-plausible",
         "comparison",
         Severity.WARNING,

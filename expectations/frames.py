@@ -166,7 +166,7 @@ SELECT (SELECT count(*) FROM rows) AS observations, (SELECT count(value) FROM ro
        (SELECT coalesce(max(place) - min(place) + 1 - count(DISTINCT place), 0) FROM rows WHERE value IS NOT NULL)
        AS lost_periods,
        (SELECT count(DISTINCT series_key) FROM rows ANTI JOIN described USING (series_key)) AS undescribed,
-       $stamp_findings AS stamp_findings, $reader_findings AS reader_findings,
+       $taken_back AS taken_back, $stamp_findings AS stamp_findings, $reader_findings AS reader_findings,
        $unit_conflicts AS unit_conflicts, $skipped AS skipped
 """
 
@@ -277,6 +277,7 @@ def _part_frames(
     condensed = data.observations.num_rows > ROWS_DIRECTLY
     conflicts = sum(note.startswith(UNIT_CONFLICT) for note in data.notes)
     found = {
+        "taken_back": int(evidence.voided is not None),
         "stamp_findings": len(stamp_findings(evidence)),
         "reader_findings": len(data.notes) - conflicts,
         "unit_conflicts": conflicts,

@@ -256,7 +256,11 @@ def _offending(rule: Rule, outcome: ExpectationValidationResult, frame: pd.DataF
 
 def _observed(rule: Rule, outcome: ExpectationValidationResult, part: PartEvidence, frame: pd.DataFrame) -> str:
     """What was found, in words: the notes themselves, a number, or the offending values."""
-    told = {"stamp_findings": frames.stamp_findings(part), "reader_findings": part.data.notes}.get(rule.column, ())
+    told = {
+        "stamp_findings": frames.stamp_findings(part),
+        "reader_findings": part.data.notes,
+        "taken_back": (part.voided,) if part.voided is not None else (),
+    }.get(rule.column, ())
     told = told or tuple(
         f"{reason}: {count}" for reason, count in part.data.skipped.items() if rule.column == "skipped"
     )

@@ -35,6 +35,7 @@ class Situation:
     old: dict[str, PartData]
     older: tuple[dict[str, PartData], ...] = ()
     stamp_notes: tuple[str, ...] = ()
+    voided: str | None = None
     known_from: datetime = field(default=datetime(2024, 6, 1, 12, tzinfo=UTC))
 
     def judged(self) -> Judgement:
@@ -44,7 +45,8 @@ class Situation:
             before = [one[part] for one in self.older]
             old = self.old.get(part)
             comparison = compared(old, data, before, self.dataset.part(part)) if old else None
-            parts.append(evidence_of(data, comparison, self.known_from, (*data.notes, *self.stamp_notes)))
+            evidence = evidence_of(data, comparison, self.known_from, (*data.notes, *self.stamp_notes))
+            parts.append(replace(evidence, voided=self.voided))
         return gate.judge(self.dataset, parts)
 
 

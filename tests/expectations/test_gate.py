@@ -170,3 +170,9 @@ def test_decisive_rows_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert small.examined["observations"] == 20_096
     assert len(small.frames["observations"]) < 200
+
+
+def test_what_was_taken_back_is_held_back_and_says_who_took_it() -> None:
+    judgement = replace(worldbank(), voided="Ada took vintage 12ab back: wrong unit").judged()
+    assert judgement.decision is Decision.QUARANTINED
+    assert "Ada took vintage 12ab back: wrong unit" in judgement.summary()

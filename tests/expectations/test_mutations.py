@@ -256,6 +256,9 @@ CASES = {
     "stamp in the future": Case(
         worldbank, lambda situation: replace(situation, stamp_notes=("the stamp lies ahead",)), {"stamp-plausible"}
     ),
+    "taken back before": Case(
+        worldbank, lambda situation: replace(situation, voided="Ada took it back: wrong unit"), {"not-taken-back"}
+    ),
     "GDP revised": Case(oecd, revised_ratio, {"denominator-revised"}),
     "GDP revised, amount not handed in": Case(
         oecd, lambda good: alone("G_XGDP", revised_ratio(good)), {"denominator-revised"}
