@@ -34,8 +34,9 @@ lint: $(VENV)/.lint ## ruff check, ruff format --check, mypy --strict
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: $(VENV)/.test ## what the thousandth publish costs, as a curve
+bench: $(VENV)/.test ## what the thousandth publish costs, as a curve, and how quick a replay is
 	@$(PY) -m tests.benchmarks.publishes
+	@$(PY) -m tests.benchmarks.replay
 
 facts: $(VENV)/.run ## make the sandbox's tables anew from the raw files in ../shared/upstream
 	@$(PY) -m connectors.sandbox.make_facts ../shared/upstream

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import output
+from flows import keep, output
 from flows.output import Format
 from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
@@ -33,7 +34,7 @@ Series = Annotated[str, typer.Argument(help="dataset:key, such as worldbank.wdi:
 SeriesList = Annotated[list[str], typer.Argument(metavar="SERIES...", help="dataset:key, one or several")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="as known on 2021, 2021-12 or 2021-12-31")]
 Period = Annotated[str | None, typer.Option("--period", metavar="P|A:B", help="one period or a range")]
-Edition = Annotated[int | None, typer.Option("--edition", help="an edition, for an answer that never changes")]
+Edition = Annotated[str | None, typer.Option("--edition", help="number or id, for an answer that never changes")]
 Form = Annotated[Format, typer.Option("--format", help="how to print")]
 Reason = Annotated[str, typer.Option("--reason", help="why; kept in the audit trail")]
 By = Annotated[str, typer.Option("--by", help="your name; kept in the audit trail")]
@@ -73,7 +74,7 @@ def _warehouse() -> Warehouse:
     from warehouse.store import Warehouse
 
     settings = _settings()
-    return Warehouse(settings.home, settings.profile, create=False)
+    return Warehouse(**settings.place, create=False)
 
 
 @app.command()
@@ -147,22 +148,29 @@ def vintages(series: Series, period: Period = None, edition: Edition = None, for
 
 @app.command()
 def revisions(
-    of: Annotated[str | None, typer.Argument(metavar="[DATASET|SERIES]", help="all when left out")] = None,
+    of: Annotated[str | None, typer.Argument(metavar="[DATASET|SERIES|BATCH]", help="all when left out")] = None,
     since: Annotated[str | None, typer.Option(metavar="DATE", help="changes known from that day on")] = None,
     edition: Edition = None,
-    limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="how many are printed, newest first")] = 50,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE.csv", help="write all of them to a table")] = None,
     form: Form = Format.TABLE,
 ) -> None:
-    """What changed between neighbouring vintages, newest first; noise is left out."""
+    """What changed between neighbouring vintages, newest first, with kind and cause; noise is left out."""
     from itertools import islice
 
-    from warehouse import questions
+    from warehouse import revisions as ask
 
-    found = islice(questions.iter_revisions(_warehouse(), of, since=since, edition=edition), limit + 1)
-    rows = list(found)
-    output.rows(rows[:limit], form, leave_out=("vintage", "before", "old_status", "new_status"), empty="no revisions")
+    found = ask.iter_revisions(_warehouse(), of, since=since, edition=edition)
+    if to is not None:
+        from warehouse.revision_pages import write_csv
+
+        print(f"{write_csv(to, found)} changes in {to}")
+        return
+    rows = list(islice(found, limit + 1))
+    left_out = ("part", "vintage", "before", "explained_vintage", "explained_before", "old_status", "new_status")
+    output.rows(rows[:limit], form, leave_out=(*left_out, "numerator_share"), empty="no revisions")
     if len(rows) > limit:
-        print(f"and older ones: raise --limit above {limit}", file=sys.stderr)
+        print(f"and older ones: raise --limit above {limit}, or write them all with --to", file=sys.stderr)
 
 
 @app.command()
@@ -206,6 +214,16 @@ def batches(
     from warehouse import lineage as ask
 
     output.rows(ask.batches(_warehouse(), dataset, limit=limit), form, leave_out=("actor", "failed", "edition"))
+
+
+@app.command()
+def editions(
+    limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 20, form: Form = Format.TABLE
+) -> None:
+    """Editions, newest first, with the id that a paper cites."""
+    from warehouse import lineage as ask
+
+    output.rows(ask.editions(_warehouse(), limit=limit), form, leave_out=("batch",), empty="nothing is published yet")
 
 
 @app.command()
@@ -273,6 +291,49 @@ def doctor() -> None:
     output.rows(findings, Format.TABLE, leave_out=("ok",))
     if any(finding["ok"] is False for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def triangle(
+    series: Series,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.svg", help="where to write the picture")],
+    period: Period = None,
+    edition: Edition = None,
+) -> None:
+    """Draw period × vintage: which value of a series moved when."""
+    from warehouse import revision_pages
+    from warehouse.files import write_durably
+    from warehouse.triangle import svg
+
+    write_durably(to, svg(revision_pages.triangle(_warehouse(), series, period=period, edition=edition)).encode())
+    print(to)
+
+
+@app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="let this host write from now on; only when the other is gone for good")
+    ] = False,
+    form: Form = Format.TABLE,
+) -> None:
+    """Keep the warehouse small and quick: compaction, old snapshots, files nobody names; no answer changes."""
+    from warehouse import maintenance
+
+    warehouse = _warehouse()
+    if take_over:
+        print(f"written until now by host {warehouse.take_over()}", file=sys.stderr)
+    report = maintenance.maintain(warehouse, dry_run=dry_run)
+    output.rows(report.rows(), form, empty="nothing was due")
+    print(report.headline, file=sys.stderr)
+    for problem in report.problems:
+        print(f"figurekeeper: {problem}", file=sys.stderr)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+for command in keep.COMMANDS:
+    app.command()(command)
 
 
 def _decide(batch: str, action: Any, reason: str, by: str) -> None:

@@ -9,6 +9,8 @@ FigurekeeperError                    what happened, to which dataset and request
 │   ├── StoreUnreachable             the database or the bucket of the server form does not answer (files.py)
 │   ├── Busy / LeaseLost             somebody else holds the lease, or ours is gone (locks.py)
 │   ├── UnknownBatch / WrongState    a decision on a batch that does not exist or cannot be decided
+│   ├── Differs                      a replay comes out otherwise than the journal says (replay.py)
+│   ├── AnswersChanged               an upgrade would change answers (upgrade.py)
 │   └── Corrupted                    bytes, or a journal line, that do not match their sha256
 ├── DatasetFileError                 a dataset file with all its mistakes (connectors/datasets.py)
 └── ProviderError                    the provider's side (connectors/errors.py draws its branches)

@@ -1,12 +1,15 @@
 """Incidents: something needs a person; opened once, counted while it lasts, closed by the next good refresh.
 
-Belongs here: the table and its transitions, and the record of which notice was delivered where. Texts come from the caller,
-deliveries are the caller's too.
+Belongs here: the tables of incidents and of delivered notices, what happens to them, and what the journal tells of it. Texts
+come from the caller, deliveries are the caller's too.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select, update
 
 from warehouse import clock, ledger
 from warehouse.schema import IncidentChange, Severity, Transition
@@ -22,18 +25,13 @@ def open_or_count(
     """Open an incident; when one of this kind is open for the dataset, count the occurrence and return None."""
     columns = ledger.incidents.c
     at = clock.to_text(clock.now())
+    open_now = select(columns.incident).where(
+        columns.dataset == dataset, columns.kind == kind, columns.closed_at.is_(None)
+    )
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        number = connection.execute(
-            select(columns.incident).where(
-                columns.dataset == dataset, columns.kind == kind, columns.closed_at.is_(None)
-            )
-        ).scalar_one_or_none()
+        number = connection.execute(open_now).scalar_one_or_none()
         if number is not None:
-            connection.execute(
-                update(ledger.incidents)
-                .where(columns.incident == number)
-                .values(occurrences=columns.occurrences + 1, last_at=at, text=text)
-            )
+            _happens(connection, {"incident": number, "transition": "counted", "last_at": at, "text": text})
             return None
         row = {
             "dataset": dataset,
@@ -46,10 +44,8 @@ def open_or_count(
             "occurrences": 1,
             "last_at": at,
         }
-        result = connection.execute(ledger.incidents.insert().values(row))
-        [number] = result.inserted_primary_key or (0,)
-        ledger.owe(connection, "incident", {**row, "incident": number, "transition": "opened"})
-    return IncidentChange(int(number), kind, dataset, "opened", title, text)
+        number = _happens(connection, {**row, "transition": "opened"})
+    return IncidentChange(number, kind, dataset, "opened", title, text)
 
 
 def close_open(
@@ -58,31 +54,14 @@ def close_open(
     """Close the dataset's open incidents of these kinds; returns the newest closed one, None when none was open."""
     columns = ledger.incidents.c
     at = clock.to_text(clock.now())
+    open_now = select(ledger.incidents).where(
+        columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None)
+    )
     closed: IncidentChange | None = None
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        rows = (
-            connection.execute(
-                select(ledger.incidents)
-                .where(columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None))
-                .order_by(columns.incident)
-            )
-            .mappings()
-            .all()
-        )
-        for row in rows:
-            connection.execute(
-                update(ledger.incidents)
-                .where(columns.incident == row["incident"])
-                .values(closed_at=at, closed_by=batch_id, closing=text)
-            )
-            body = {
-                "incident": row["incident"],
-                "transition": "closed",
-                "closed_at": at,
-                "closed_by": batch_id,
-                "text": text,
-            }
-            ledger.owe(connection, "incident", body)
+        for row in connection.execute(open_now.order_by(columns.incident)).mappings().all():
+            body = {"incident": row["incident"], "closed_at": at, "closed_by": batch_id, "text": text}
+            _happens(connection, {**body, "transition": "closed"})
             closed = IncidentChange(row["incident"], row["kind"], dataset, "closed", row["title"], text)
     return closed
 
@@ -110,11 +89,34 @@ def undelivered(warehouse: Warehouse, channels: tuple[str, ...]) -> list[tuple[i
 
 def mark_delivered(warehouse: Warehouse, incident: int, transition: Transition, channel: str) -> None:
     """Remember that a notice reached its channel."""
-    row = {
-        "incident": incident,
-        "transition": transition,
-        "channel": channel,
-        "delivered_at": clock.to_text(clock.now()),
-    }
+    at = clock.to_text(clock.now())
+    body = {"incident": incident, "transition": transition, "channel": channel, "delivered_at": at}
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        ledger.add(connection, ledger.notices, [row])
+        apply(connection, "notice", body)
+        ledger.owe(connection, "notice", body)
+
+
+def apply(connection: Connection, kind: str, body: Mapping[str, Any]) -> int:
+    """Do to the tables what an entry of the journal, of kind incident or notice, tells; returns the incident's number."""
+    if kind == "notice":
+        ledger.add(connection, ledger.notices, [body])
+        return int(body["incident"])
+    columns = ledger.incidents.c
+    told = {name: value for name, value in body.items() if name != "transition"}
+    if body["transition"] == "opened":
+        [number] = connection.execute(ledger.incidents.insert().values(told)).inserted_primary_key or (0,)
+        return int(number)
+    number = told.pop("incident")
+    if body["transition"] == "counted":
+        told["occurrences"] = columns.occurrences + 1
+    else:
+        told["closing"] = told.pop("text")
+    connection.execute(update(ledger.incidents).where(columns.incident == number).values(told))
+    return int(number)
+
+
+def _happens(connection: Connection, body: Mapping[str, Any]) -> int:
+    """Change the table, and owe the journal an entry of it, in one transaction."""
+    number = apply(connection, "incident", body)
+    ledger.owe(connection, "incident", {**body, "incident": number})
+    return number

@@ -1,0 +1,314 @@
+"""Replay, back-up, restoring and moving: the same warehouse again, from its journal and payloads alone."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import String, Table, select, update
+
+from tests.warehouse.forms import Form
+from tests.warehouse.histories import KOREA, MakersParsers, eventful
+from tests.warehouse.makers import load, part, store
+from warehouse import ledger, line, questions, rebuild, truth
+from warehouse.archived import Archived
+from warehouse.backup import backup, opened
+from warehouse.errors import Corrupted, UsageError, WrongProfile, WrongState
+from warehouse.journal import Journal
+from warehouse.locks import Busy
+from warehouse.payloads import PayloadArchive
+from warehouse.replay import Differs
+from warehouse.sameness import COMPARED, NOT_COMPARED, differences
+from warehouse.schema import PartData
+from warehouse.settling import settle
+from warehouse.storage import LocalStorage
+from warehouse.store import Warehouse
+from warehouse.tables import TABLES
+from warehouse.truth import Truth
+
+SERIES = ["test.one:KOR"]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Warehouse:
+    """A warehouse in which everything has happened once."""
+    warehouse = store(tmp_path / "here")
+    eventful(warehouse)
+    return warehouse
+
+
+@pytest.fixture
+def bare(here: Warehouse, tmp_path: Path) -> LocalStorage:
+    """Its journal and payloads alone, in another place."""
+    storage = LocalStorage(tmp_path / "bare")
+    truth.copy(here.storage, storage)
+    return storage
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a replay asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def replayed(source: LocalStorage, home: Path) -> Warehouse:
+    rebuild.into_home(source, home, "synthetic", MakersParsers())
+    return Warehouse(home, "synthetic", create=False)
+
+
+def standing(warehouse: Warehouse) -> list[str]:
+    with warehouse.engine.connect() as connection:
+        return sorted(row["vintage_id"] for row in line.visible(connection))
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_replay_is_the_same_table_by_table(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+    there = replayed(bare, tmp_path / "there")
+    assert not list(differences(here, there))
+    for asked in ({}, {"as_of": "2020-12"}, {"as_of": "2021-12-31"}, {"first": True}, {"edition": 3}):
+        assert questions.values(there, SERIES, **asked) == questions.values(here, SERIES, **asked)
+    for name in TABLES:
+        assert there.tables.vintages(name) == standing(here)
+
+
+def test_a_replayed_warehouse_goes_on_as_the_other_one(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+    there = replayed(bare, tmp_path / "there")
+    more = part({**KOREA, ("KOR", "2019"): 4.63}, "2024-03-01", stamp="2024-02-20")
+    assert load(here, more)[1] == load(there, more)[1]
+    assert standing(here) == standing(there)
+    assert there.journal.tail()[0] > Truth(bare).journal.tail()[0]
+    assert [entry["kind"] for entry in there.journal.entries()] == [entry["kind"] for entry in here.journal.entries()]
+    assert there.tables.vintages("observations") == standing(there)
+
+
+def test_a_replay_of_a_replay_and_of_nothing(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+    again = replayed(LocalStorage(replayed(bare, tmp_path / "there").root), tmp_path / "again")
+    assert not list(differences(here, again))
+    empty = replayed(LocalStorage(tmp_path / "empty"), tmp_path / "of nothing")
+    assert standing(empty) == []
+
+
+def test_every_table_is_compared_or_named() -> None:
+    assert {*COMPARED, *NOT_COMPARED} == set(ledger.metadata.sorted_tables)
+
+
+@pytest.mark.parametrize("table", list(COMPARED), ids=lambda table: table.name)
+def test_a_difference_in_any_table_is_found(here: Warehouse, bare: LocalStorage, tmp_path: Path, table: Table) -> None:
+    there = replayed(bare, tmp_path / "there")
+    changed = next(c for c in table.c if not c.primary_key and c.name not in COMPARED[table] and c.name != "batch_id")
+    with there.engine.begin() as connection:
+        key = next(iter(table.primary_key))
+        first = connection.execute(select(key).limit(1)).scalar_one()
+        value = "other" if isinstance(changed.type, String) else 77
+        connection.execute(update(table).where(key == first).values({changed.name: value}))
+    found = [difference for difference in differences(here, there) if difference.table == table.name]
+    assert found
+    assert {difference.column for difference in found} <= {changed.name, "(row)"}
+
+
+def test_a_difference_in_the_rows_of_a_vintage_is_found(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+    there = replayed(bare, tmp_path / "there")
+    with there.engine.connect() as connection:
+        one, other = [row for row in line.visible(connection) if row["part"] == "p"][:2]
+    with there.engine.begin() as connection:
+        chosen = ledger.vintages.c.vintage_id == one["vintage_id"]
+        connection.execute(update(ledger.vintages).where(chosen).values(observations_file=other["observations_file"]))
+    [found] = differences(here, there)
+    assert (found.table, found.row) == ("observations (Parquet)", one["vintage_id"])
+
+
+def files_of(storage: LocalStorage) -> dict[str, str]:
+    """One file of each kind."""
+    kinds = {"journal": truth.JOURNAL, "attachment": truth.ATTACHED, "payload": truth.PAYLOADS}
+    return {kind: next(iter(storage.list(folder, deep=kind != "journal"))) for kind, folder in kinds.items()}
+
+
+@pytest.mark.parametrize("kind", ["journal", "attachment", "payload"])
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_a_flipped_byte_is_found_and_named(bare: LocalStorage, tmp_path: Path, kind: str, share: float) -> None:
+    name = files_of(bare)[kind]
+    content = bytearray(bare.read(name))
+    content[int(len(content) * share)] ^= 1
+    bare.write(name, bytes(content))
+    with pytest.raises(Corrupted, match=name) as caught:
+        replayed(bare, tmp_path / "there")
+    assert "back-up" in caught.value.next_step
+    assert not (tmp_path / "there" / "synthetic").exists()
+
+
+@pytest.mark.parametrize("kind", ["attachment", "payload"])
+def test_a_missing_file_is_named(bare: LocalStorage, tmp_path: Path, kind: str) -> None:
+    name = files_of(bare)[kind]
+    bare.remove(name)
+    with pytest.raises(Corrupted, match=rf"{name} is missing"):
+        replayed(bare, tmp_path / "there")
+
+
+class Misreading(MakersParsers):
+    """A parser that has changed since."""
+
+    def parse(self, parts: Iterable[Archived]) -> Generator[PartData, None, None]:
+        for data in super().parse(parts):
+            yield replace(data, canonical_hash="0" * 64)
+
+
+def test_a_parser_that_reads_otherwise_is_told_and_leaves_nothing(bare: LocalStorage, tmp_path: Path) -> None:
+    with pytest.raises(Differs, match="read otherwise than they were then"):
+        rebuild.into_home(bare, tmp_path / "there", "synthetic", Misreading())
+    assert not [path for path in (tmp_path / "there").rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_a_journal_that_tells_something_else_is_told(bare: LocalStorage, tmp_path: Path) -> None:
+    false = LocalStorage(tmp_path / "false")
+    entries = [(entry["n"], entry["kind"], entry["body"]) for entry in Truth(bare).entries()]
+    truth.copy(bare, false)
+    for name in list(false.list(truth.JOURNAL, deep=False)):
+        false.remove(name)
+    entries[2][2]["readings"][0]["compared"]["revised"] += 1
+    Journal(false).append(entries)
+    with pytest.raises(Differs, match=rf"entry {entries[2][0]} .* at readings\[0\]\.compared\.revised: 1 instead of 2"):
+        replayed(false, tmp_path / "there")
+
+
+def test_a_replay_never_writes_into_what_is_there(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+    before = standing(here)
+    with pytest.raises(UsageError, match="exists already"):
+        rebuild.into_home(bare, tmp_path / "here", "synthetic", MakersParsers())
+    assert standing(here) == before
+
+
+def test_one_replay_at_a_time_and_what_a_dead_one_left_goes(bare: LocalStorage, tmp_path: Path) -> None:
+    home = tmp_path / "there"
+    with rebuild.building(home, "synthetic") as yard:
+        (yard / "half").write_text("done")
+        with pytest.raises(Busy):
+            replayed(bare, home)
+        dead = shutil.copytree(yard, tmp_path / "dead")
+    shutil.copytree(dead, yard)
+    replayed(bare, home)
+    assert not yard.exists()
+
+
+def test_a_back_up_is_brought_up_to_date_and_restored(here: Warehouse, tmp_path: Path) -> None:
+    first = backup(here.storage, "synthetic", tmp_path / "safe")
+    assert first.new == first.held
+    assert backup(here.storage, "synthetic", tmp_path / "safe").new == 0
+    load(here, part({**KOREA, ("KOR", "2019"): 4.63}, "2024-03-01"))
+    later = backup(here.storage, "synthetic", tmp_path / "safe")
+    assert 0 < later.new < first.new
+    assert later.entries == first.entries + 1
+    rebuild.into_home(opened(tmp_path / "safe", "synthetic"), tmp_path / "there", "synthetic", MakersParsers())
+    assert not list(differences(here, Warehouse(tmp_path / "there", "synthetic", create=False)))
+
+
+def test_a_back_up_shares_no_bytes_with_the_warehouse(here: Warehouse, tmp_path: Path) -> None:
+    backup(here.storage, "synthetic", tmp_path / "safe")
+    name = files_of(LocalStorage(here.root))["payload"]
+    assert here.path(name).stat().st_ino != (tmp_path / "safe" / "synthetic" / name).stat().st_ino
+
+
+def test_a_back_up_takes_no_damaged_bytes(here: Warehouse, tmp_path: Path) -> None:
+    name = files_of(LocalStorage(here.root))["payload"]
+    here.storage.write(name, here.storage.read(name)[:-9])
+    with pytest.raises(Corrupted, match=name):
+        backup(here.storage, "synthetic", tmp_path / "safe")
+
+
+def test_a_back_up_belongs_to_one_profile(here: Warehouse, tmp_path: Path) -> None:
+    backup(here.storage, "synthetic", tmp_path / "safe")
+    with pytest.raises(UsageError, match="no back-up of profile live; it has those of synthetic"):
+        opened(tmp_path / "safe", "live")
+    (tmp_path / "safe" / "synthetic").rename(tmp_path / "safe" / "live")
+    with pytest.raises(WrongProfile, match="stamped 'synthetic'"):
+        opened(tmp_path / "safe", "live")
+
+
+def test_a_moved_folder_mends_its_tables_with_the_next_publish(here: Warehouse, tmp_path: Path) -> None:
+    here.engine.dispose()
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(here.root, tmp_path / "elsewhere" / "synthetic")
+    there = Warehouse(tmp_path / "elsewhere", "synthetic", create=False)
+    load(there, part({**KOREA, ("KOR", "2019"): 4.63}, "2024-03-01"))
+    for name in TABLES:
+        assert there.tables.vintages(name) == standing(there)
+        assert all(str(tmp_path / "elsewhere") in address for address in _addresses(there, name))
+    with there.publish_lock():
+        assert not settle(there)
+
+
+def _addresses(warehouse: Warehouse, name: str) -> list[str]:
+    return [task.file.file_path for task in warehouse.tables.table(name).scan().plan_files()]
+
+
+def test_either_form_is_restored_into_the_other(
+    here: Warehouse, bare: LocalStorage, form: Form, tmp_path: Path
+) -> None:
+    there = form.open(tmp_path / "there")
+    rebuild.into_server(bare, there, MakersParsers())
+    again = form.open(tmp_path / "there", create=False)
+    assert not list(differences(here, again))
+    for name in TABLES:
+        assert again.tables.vintages(name) == standing(here)
+    back = tmp_path / "back"
+    rebuild.into_home(again.storage, back, "synthetic", MakersParsers())
+    assert not list(differences(again, Warehouse(back, "synthetic", create=False)))
+    with pytest.raises(UsageError, match="is not empty"):
+        rebuild.into_server(bare, again, MakersParsers())
+
+
+def test_a_restore_that_was_cut_off_cannot_be_opened(bare: LocalStorage, form: Form, tmp_path: Path) -> None:
+    there = form.open(tmp_path / "there")
+    with pytest.raises(Differs):
+        rebuild.into_server(bare, there, Misreading())
+    with pytest.raises(WrongState, match="a replay into it has not ended"):
+        form.open(tmp_path / "there", create=False)
+
+
+class Retelling(MakersParsers):
+    """Knows the readings that a version-1 journal does not tell."""
+
+    def __init__(self, bodies: Iterable[dict[str, Any]]) -> None:
+        self.told = {body["batch_id"]: body["readings"] for body in bodies}
+
+    def readings(self, body: Mapping[str, Any], archive: PayloadArchive) -> list[dict[str, Any]]:
+        names = ("part", "scope", "stamp", "stamp_at", "stamp_precision", "stamp_basis")
+        return [{name: row[name] for name in names} for row in self.told[body["batch_id"]]]
+
+
+def test_what_version_1_took_for_unchanged_and_proves_more_is_kept_back(tmp_path: Path) -> None:
+    here = store(tmp_path / "here")
+    load(here, part(KOREA, "2020-03-01"))
+    late, _ = load(here, part(KOREA, "2021-01-01", archive="201912"))
+    bodies = [entry["body"] for entry in here.journal.entries()]
+    older = LocalStorage(tmp_path / "older")
+    truth.copy(here.storage, older)
+    for name in list(older.list(truth.JOURNAL, deep=False)):
+        older.remove(name)
+    names = (
+        "batch_id",
+        "dataset",
+        "at",
+        "edition",
+        "actor",
+        "reason",
+        "run_id",
+        "payloads",
+        "dataset_description",
+        "message",
+    )
+    as_then = [{**{name: body[name] for name in names}, **body["batch"], "vintages": []} for body in bodies]
+    decisions = ("published", "unchanged")
+    told = [{**body, "decision": decision} for body, decision in zip(as_then, decisions, strict=True)]
+    Journal(older).append([(number, "batch", body) for number, body in enumerate(told, start=1)])
+    done = rebuild.into_home(older, tmp_path / "there", "synthetic", Retelling(bodies))
+    assert (done.entries_1, done.kept_back) == (2, [(late, "p")])
+    there = Warehouse(tmp_path / "there", "synthetic", create=False)
+    [first] = questions.vintages(there, SERIES[0])
+    assert first["known_from"].startswith("2020-03-01")
