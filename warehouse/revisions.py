@@ -123,8 +123,8 @@ def revisions(
     series, a batch (what it changed when it was published), or None for all; `since` keeps changes known from the beginning of
     that year, month or day on. Raises UsageError for an unknown dataset or series, UnknownBatch.
     """
-    newest_first = list(iter_revisions(warehouse, of, since=since, edition=edition, printed=printed))
-    return sorted(reversed(newest_first), key=lambda row: (row["known_from"], row["series"], row["period"]))
+    oldest_first = list(iter_revisions(warehouse, of, since=since, edition=edition, printed=printed))[::-1]
+    return sorted(oldest_first, key=lambda row: (row["known_from"], row["series"], row["period"]))
 
 
 def iter_revisions(
