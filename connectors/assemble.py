@@ -146,7 +146,8 @@ def _without_repeats(rows: pa.Table, part: str) -> tuple[pa.Table, int]:
 
 def _numbers(texts: pa.ChunkedArray, part: str) -> pa.ChunkedArray:
     """The numbers behind published strings; null where the string says that there is none."""
-    missing = pa.array([is_missing(text) for text in texts.to_pylist()], pa.bool_())
+    without = [text for text in texts.unique().to_pylist() if is_missing(text)]
+    missing = pc.is_in(texts, value_set=pa.array(without, pa.string()))
     stated = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
     try:
         return pc.cast(stated, pa.float64())

@@ -39,6 +39,8 @@ PER_PAGE = "20000"
 READS = 3
 MAX_CODES = 1400  # characters between two slashes; the documented limit is 1,500
 _LAST_BRACKET = re.compile(r"\(([^()]*)\)$")
+#: Why a cell of an answer is none that was asked for.
+_OTHER_ECONOMY, _OTHER_PERIOD = "economy not asked for", "period not asked for"
 
 
 class WorldBank:
@@ -295,51 +297,51 @@ def _check_source(dataset: Dataset, fetched: PartFetch, pages: list[Page]) -> No
         )
 
 
-def _codes(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]) -> list[str]:
-    """The code of each row's economy, as the World Bank uses it today. Raises UnexpectedPayload for one that is not
-    known or not of three letters, and when one economy comes under two names."""
+def _codes(
+    dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]
+) -> dict[tuple[str, str], str]:
+    """The code that the World Bank uses today of each (code, iso2) in the rows. Raises UnexpectedPayload for one that is
+    not known or not of three letters, and when one economy comes under two names."""
     by_iso2 = {economy.iso2: economy.code for economy in economies.values()}
-    found: list[str] = []
     forms: dict[str, Row] = {}
+    found: dict[tuple[str, str], str] = {}
     for row in rows:
-        code = row.code or by_iso2.get(row.iso2, "")
+        form = (row.code, row.iso2)
+        if form in found:
+            continue
+        code = found[form] = row.code or by_iso2.get(row.iso2, "")
         if not re.fullmatch(r"[A-Z][A-Z0-9]{2}", code):
             raise _unexpected(dataset, fetched, f"no ISO3 code for {row.code or row.iso2!r} ({row.name})")
         first = forms.setdefault(code, row)
-        if (first.code, first.iso2) != (row.code, row.iso2):
+        if first is not row:
             told = " and ".join(repr(f"{one.iso2}/{one.code}") for one in (first, row))
             raise _unexpected(dataset, fetched, f"{code} ({row.name}) comes under two codes, {told}")
-        found.append(code)
     return found
-
-
-def _not_asked(dataset: Dataset, fetched: PartFetch, code: str, period: str) -> str:
-    """Why a cell is none that was asked for; "" when it is."""
-    scope = fetched.scope
-    if code not in (scope.entities or dataset.entities):
-        return "economy not asked for"
-    end = scope.end or str(fetched.payloads[0].fetched_at.year)
-    return "" if (scope.start or dataset.start) <= period <= end else "period not asked for"
 
 
 def _parsed(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]) -> Parsed:
     """Rows as columns, a SERIES row an economy; what was not asked for is left out and counted."""
-    part = dataset.part(fetched.part)
+    part, scope = dataset.part(fetched.part), fetched.scope
+    expected = set(scope.entities or dataset.entities)
+    start, end = scope.start or dataset.start, scope.end or str(fetched.payloads[0].fetched_at.year)
+    codes = _codes(dataset, fetched, rows, economies)
     cells: list[tuple[str, str, str | None, str]] = []
     series: dict[str, dict[str, Any]] = {}
     skipped: dict[str, int] = {}
     notes: dict[str, None] = {}
-    for row, code in zip(rows, _codes(dataset, fetched, rows, economies), strict=True):
+    for row in rows:
         if row.indicator != part.key:
             raise _unexpected(dataset, fetched, f"{part.key} was asked for, the answer has {row.indicator}")
-        if reason := _not_asked(dataset, fetched, code, row.period):
-            skipped[reason] = skipped.get(reason, 0) + 1
-            continue
-        key = f"{code}.{part.key}"
-        if key not in series:
-            series[key] = _series(dataset, part, code, row, economies, notes)
-        cells.append((key, row.period, row.value, row.status))
-    expected = set(fetched.scope.entities or dataset.entities)
+        code = codes[row.code, row.iso2]
+        if code not in expected:
+            skipped[_OTHER_ECONOMY] = skipped.get(_OTHER_ECONOMY, 0) + 1
+        elif not start <= row.period <= end:
+            skipped[_OTHER_PERIOD] = skipped.get(_OTHER_PERIOD, 0) + 1
+        else:
+            key = f"{code}.{part.key}"
+            if key not in series:
+                series[key] = _series(dataset, part, code, row, economies, notes)
+            cells.append((key, row.period, row.value, row.status))
     if missing := sorted(expected - {str(one["entity"]) for one in series.values()}):
         skipped[f"{NOT_IN_ANSWER}: {', '.join(missing)}"] = len(missing)
     if not cells:
