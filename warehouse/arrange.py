@@ -11,6 +11,7 @@ Belongs here: that function. Reading the line is in warehouse/line.py, writing i
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -70,12 +71,18 @@ class Run:
     prior: Row | None  # the last reading of the run before
     counts: Row
     since: datetime | None  # when the run before was known
+    before: str | None  # and which vintage it is
     content: Content | None = None
 
     @property
     def vintage_id(self) -> str:
         """What the vintage is, not when it was loaded: the same state, known from the same moment, is the same."""
-        return vintage_id(self.part, self.known, self.content_hash)
+        return vintage_id(self.part, self.known, self.content_hash, self.before if self._at_once else None)
+
+    @property
+    def _at_once(self) -> bool:
+        """Known from the same moment as the run before: its content may have stood at that moment already."""
+        return self.since is not None and self.since == self.known.at
 
     def join(self, reading: Row) -> None:
         """Take a reading that says the same; it may prove that the state was known earlier."""
@@ -84,9 +91,9 @@ class Run:
             self.known, self.stamp = claim, reading["stamp"]
 
 
-def vintage_id(part: Part, known: KnownFrom, content_hash: str) -> str:
-    """A hash over part, known_from with precision and basis, and content."""
-    text = "\n".join([*part, known.basis, known.precision, clock.to_text(known.at), content_hash])
+def vintage_id(part: Part, known: KnownFrom, content_hash: str, before: str | None) -> str:
+    """A hash over part, known_from with precision and basis, content, and the vintage before when both have one moment."""
+    text = "\n".join([*part, known.basis, known.precision, clock.to_text(known.at), content_hash, before or ""])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -123,9 +130,11 @@ def is_complete(reading: Row) -> bool:
 
 def content_hash(reading: Row, before: Run | None) -> str:
     """The hash of what a reading makes of the state before it."""
-    if before is None or is_complete(reading):
+    if is_complete(reading):
         return str(reading["canonical_hash"])
-    return hashlib.sha256(f"{reading['canonical_hash']} over {before.content_hash}".encode()).hexdigest()
+    scope = json.dumps(reading["scope"], sort_keys=True)
+    over = before.content_hash if before is not None else ""
+    return hashlib.sha256(f"{reading['canonical_hash']} {scope} over {over}".encode()).hexdigest()
 
 
 def first_counts(content: Content) -> dict[str, int]:
@@ -197,7 +206,7 @@ def _taken_back(connection: Connection, part: Part, reading: Row) -> list[Row]:
     if reading["published_in"] is None or reading["voided_in"] is not None:
         return []
     own = order_of(reading)
-    if not line.opens(connection, *part, own):
+    if not line.opens(connection, *part, own, reading["batch_id"]):
         return [reading]
     follow = [place for row in line.visible(connection, *part, since=own) if (place := order_of(row)) != own]
     return line.readings(connection, *part, since=own, until=follow[0] if follow else None)
@@ -214,7 +223,18 @@ def _as_it_stands(connection: Connection, part: Part, row: Row) -> Run:
     prior = line.reading_before(connection, *part, order_of(row))
     before = line.vintage(connection, row["predecessor_id"]) if row["predecessor_id"] is not None else None
     since = clock.from_text(before["known_from"]) if before is not None else None
-    return Run(part, row, known, row["stamp"], row["canonical_hash"], row["vintage_id"], prior, row, since)
+    return Run(
+        part,
+        row,
+        known,
+        row["stamp"],
+        row["canonical_hash"],
+        row["vintage_id"],
+        prior,
+        row,
+        since,
+        row["predecessor_id"],
+    )
 
 
 class _Fold:
@@ -269,14 +289,14 @@ class _Fold:
             return None
         claim = opening_claim(reading, run, last)
         hashed = content_hash(reading, run)
-        since = run.known.at if run is not None else None
+        since, over = (run.known.at, run.vintage_id) if run is not None else (None, None)
         if old is not None:
-            return Run(self.part, reading, claim, reading["stamp"], hashed, old["vintage_id"], last, old, since)
-        opened = Run(self.part, reading, claim, reading["stamp"], hashed, None, last, {}, since)
-        if is_complete(reading):
+            return Run(self.part, reading, claim, reading["stamp"], hashed, old["vintage_id"], last, old, since, over)
+        opened = Run(self.part, reading, claim, reading["stamp"], hashed, None, last, {}, since, over)
+        if is_complete(reading) and reading["observations_file"] is None:
             opened.content_id = reading["vintage_id"]
         told = reading["compared"]
-        if told is not None and told["predecessor_id"] == (run.vintage_id if run else None):
+        if told is not None and told["material"] and told["predecessor_id"] == over:
             opened.content_id, opened.counts = reading["vintage_id"], told  # staged over this very state
             return opened
         opened.content = content = self._content(reading, run)
@@ -294,8 +314,7 @@ class _Fold:
         return is_complete(reading) and reading["canonical_hash"] == run.content_hash
 
     def _content(self, reading: Row, run: Run | None) -> Content:
-        if is_complete(reading):
-            return self._held(reading["vintage_id"])
+        """What a reading makes of the state before it: its own rows where they were kept, else those it was found to equal."""
         scope = contents.scope_of(reading["scope"])
         if reading["observations_file"] is not None:
             rows = contents.read_rows(self.warehouse, reading)

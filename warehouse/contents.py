@@ -73,6 +73,8 @@ def told_scope(scope: Scope) -> dict[str, Any]:
 
 def inside(content: Content, scope: Scope) -> Content:
     """The rows that lie inside a scope."""
+    if scope.complete:
+        return content
     with scratch() as connection:
         _register(connection, "old", content)
         rows = connection.sql(f"select * from old where {_inside(connection, scope)} order by series_key, period")
@@ -84,6 +86,8 @@ def inside(content: Content, scope: Scope) -> Content:
 
 def overlaid(base: Content, partial: Content, scope: Scope) -> Content:
     """A partial reading over the state before it: inside its scope it replaces, outside nothing is concluded."""
+    if scope.complete:
+        return partial
     with scratch() as connection:
         _register(connection, "old", base)
         _register(connection, "new", partial)

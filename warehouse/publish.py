@@ -67,7 +67,7 @@ def begin(
         recover(warehouse, facts.id)
         _abandon_dead(warehouse, facts.id)
     started = again[1] if again else clock.now()
-    batch_id = again[0] if again else f"{facts.id}@{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    batch_id = again[0] if again else f"{facts.id}@{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     row: dict[str, Any] = {
         "batch_id": batch_id,
         "dataset": facts.id,
@@ -167,9 +167,14 @@ def decide(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
         raise UsageError(
             "a decision needs a reason and a name", next_step="say why with --reason and who you are with --by"
         )
-    batch = read_batch(warehouse, batch_id)
-    with warehouse.lease(batch["dataset"]):
+    dataset = read_batch(warehouse, batch_id)["dataset"]
+    with warehouse.lease(dataset):
+        cut_off = read_batch(warehouse, batch_id)["state"] == "publishing"
+        with warehouse.publish_lock():
+            recover(warehouse, dataset)
         batch = read_batch(warehouse, batch_id)
+        if cut_off and batch["decision"] == closing.decision:
+            return int(batch["edition"]) if batch["edition"] is not None else None  # begun before, and finished now
         if batch["decision"] not in _ALLOWED[closing.decision]:
             raise WrongState(
                 f"batch {batch_id} is '{batch['decision'] or batch['state']}' and cannot be {closing.decision.value}",

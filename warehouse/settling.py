@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from warehouse import ledger, line
 from warehouse.store import TABLES_AT, Warehouse
@@ -22,14 +22,15 @@ def settle(warehouse: Warehouse) -> bool:
     address = warehouse.storage.address("tables")
     chosen = ledger.stamps.c.key == TABLES_AT
     with warehouse.engine.connect() as connection:
-        if connection.execute(select(ledger.stamps.c.value).where(chosen)).scalar_one() == address:
+        if connection.execute(select(ledger.stamps.c.value).where(chosen)).scalar_one_or_none() == address:
             return False
         standing = line.visible(connection)
     for name in TABLES:
         _forget(warehouse, name)
         warehouse.tables.rebuild(name, {row["vintage_id"]: row[f"{name}_file"] for row in standing})
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        connection.execute(update(ledger.stamps).where(chosen).values(value=address))
+        connection.execute(ledger.stamps.delete().where(chosen))
+        ledger.add(connection, ledger.stamps, [{"key": TABLES_AT, "value": address}])
     return True
 
 

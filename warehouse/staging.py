@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from warehouse import clock, contents, ledger, line
 from warehouse.arrange import (
@@ -32,8 +32,7 @@ from warehouse.store import DatasetFacts, Warehouse
 
 #: How many vintages before the predecessor are looked at for reinstatements and rollbacks.
 _OLDER = 5
-#: How many voided vintages of a part are remembered.
-_VOIDED = 20
+_NOT_COMPARED = "compared with nothing: later vintages are held, but none from before"
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,8 @@ def stage(
         last = line.reading_before(connection, *part, order_of(reading), inclusive=True)
         if run is None:
             opened = _run(part, reading, None, last)
+            if line.visible(connection, *part, since=order_of(reading)):
+                opened.known = replace(opened.known, note=opened.known.note or _NOT_COMPARED)
             return _staged(warehouse, facts, batch_id, data, reading, opened, read, first_counts(read), None, judged)
         same_hash = data.scope.complete and run.content_hash == data.canonical_hash
         if same_hash and _joins(connection, warehouse, reading, run):
@@ -78,12 +79,21 @@ def stage(
         content = read if data.scope.complete else contents.overlaid(held, read, data.scope)
         rule = facts.equality.get(data.part, Equality())
         found = tally(*held, *content, rule)
-        if not found.material and not same_hash and _joins(connection, warehouse, reading, run):
-            return Confirmed(data.part, reading)
+        if not found.material and not same_hash:
+            if not content.observations.equals(
+                held.observations
+            ):  # noise; should it open a vintage one day, it is its own
+                _keep_rows(warehouse, batch_id, reading, data, run)
+            if _joins(connection, warehouse, reading, run):
+                return Confirmed(data.part, reading)
         rows = line.before(connection, *part, order_of(reading), 1 + _OLDER, inclusive=True)[1:] if judged else []
     older = [contents.read_vintage(warehouse, row).observations for row in rows]
     comparison = compare(run.vintage_id, *held, *content, rule, older) if judged else None
-    counts = {"predecessor_id": run.vintage_id, **{name: getattr(found, name) for name in COUNTS}}
+    counts = {
+        "predecessor_id": run.vintage_id,
+        "material": found.material,
+        **{name: getattr(found, name) for name in COUNTS},
+    }
     if found.material:
         run, held = _run(part, reading, run, last), content
     # Otherwise the same state; but this reading changes from when it, or the next one, is known.
@@ -92,8 +102,8 @@ def stage(
 
 def _run(part: tuple[str, str], reading: dict[str, Any], before: Run | None, last: Row | None) -> Run:
     claim = opening_claim(reading, before, last)
-    since = before.known.at if before is not None else None
-    return Run(part, reading, claim, reading["stamp"], content_hash(reading, before), None, last, {}, since)
+    since, over = (before.known.at, before.vintage_id) if before is not None else (None, None)
+    return Run(part, reading, claim, reading["stamp"], content_hash(reading, before), None, last, {}, since, over)
 
 
 def _joins(connection: Connection, warehouse: Warehouse, reading: dict[str, Any], run: Run) -> bool:
@@ -116,9 +126,10 @@ def _staged(
 ) -> Staged:
     """Write the candidate's files, and gather the evidence."""
     reading["vintage_id"] = run.vintage_id
-    reading["compared"] = {"predecessor_id": None, **counts}
+    reading["compared"] = {"predecessor_id": None, "material": True, **counts}
     row = _write(warehouse, batch_id, run, content)
-    _keep_rows(warehouse, batch_id, reading, data, run)
+    if not data.scope.complete:
+        _keep_rows(warehouse, batch_id, reading, data, run)
     whole = replace(data, observations=content.observations, series=content.series, canonical_hash=run.content_hash)
     evidence = PartEvidence(
         data=whole,
@@ -134,9 +145,7 @@ def _staged(
 
 
 def _keep_rows(warehouse: Warehouse, batch_id: str, reading: dict[str, Any], data: PartData, run: Run) -> None:
-    """Write what a partial reading itself said, so that it can be laid over another state later."""
-    if data.scope.complete:
-        return
+    """Write what a reading itself said where no vintage says it, so that it can be laid over another state later."""
     for name in ("observations", "series"):
         reading[f"{name}_file"] = contents.file_name("readings", *run.part, f"{name}-{run.vintage_id}", batch_id)
     contents.write_rows(warehouse, reading, Content(data.observations, data.series))
@@ -178,46 +187,45 @@ def _write(warehouse: Warehouse, batch_id: str, opened: Run, content: Content) -
 
 
 def _taken_back(connection: Connection, part: tuple[str, str]) -> list[Row]:
-    """Vintages of a part that a person voided, newest first, with who and why."""
-    readings, decisions = ledger.readings.c, ledger.decisions.c
+    """Vintages of a part that ended because a person took them back, newest first, with who and why."""
+    readings, decisions, standing = ledger.readings.c, ledger.decisions.c, ledger.line.c
+    ended = select(standing.voided_in).where(standing.dataset == part[0], standing.part == part[1])
+    vintage = (ledger.vintages.c[name] for name in ("vintage_id", "observations_file", "series_file"))
+    told = (readings.canonical_hash, readings.voided_in, decisions.actor, decisions.reason)
     query = (
-        select(ledger.vintages, readings.canonical_hash.label("read_hash"), decisions.actor, decisions.reason)
+        select(*vintage, *told)
         .join(ledger.readings, readings.vintage_id == ledger.vintages.c.vintage_id)
-        .join(ledger.editions, ledger.editions.c.edition == readings.voided_in)
         .join(ledger.decisions, decisions.edition == readings.voided_in)
         .where(readings.dataset == part[0], readings.part == part[1], decisions.decision == Decision.VOIDED.value)
+        .where(readings.voided_in.in_(ended))
         .order_by(readings.voided_in.desc())
-        .limit(_VOIDED)
+        .distinct()
     )
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _voided(warehouse: Warehouse, facts: DatasetFacts, data: PartData, content: Content) -> str | None:
-    """Who took the same content back before, and why."""
+    """Who took the same content back before, and why; None when nobody did, or a person let it in again since."""
     with warehouse.engine.connect() as connection:
         taken_back = _taken_back(connection, (facts.id, data.part))
+        let_in = _let_in(connection, facts.id, data) if taken_back else 0
     rule = facts.equality.get(data.part, Equality())
-    if taken_back and _counts_again(warehouse, facts.id, data):
-        return None
     for row in taken_back:
-        same = row["read_hash"] == data.canonical_hash
-        if not same:
-            held = contents.read_vintage(warehouse, row)
-            same = not tally(*held, *content, rule).material
-        if same:
+        if row["voided_in"] < let_in:
+            return None
+        same = row["canonical_hash"] == data.canonical_hash
+        if same or not tally(*contents.read_vintage(warehouse, row), *content, rule).material:
             return f"{row['actor']} took vintage {row['vintage_id']} back: {row['reason']}"
     return None
 
 
-def _counts_again(warehouse: Warehouse, dataset: str, data: PartData) -> bool:
-    """True when a person has let the same content in again since."""
+def _let_in(connection: Connection, dataset: str, data: PartData) -> int:
+    """The newest edition in which the same content began to count, and still does; 0 when there is none."""
     columns = ledger.readings.c
-    query = select(columns.batch_id).where(
+    query = select(func.coalesce(func.max(columns.published_in), 0)).where(
         columns.dataset == dataset,
         columns.part == data.part,
         columns.canonical_hash == data.canonical_hash,
-        columns.published_in.is_not(None),
         columns.voided_in.is_(None),
     )
-    with warehouse.engine.connect() as connection:
-        return connection.execute(query.limit(1)).first() is not None
+    return int(connection.execute(query).scalar_one())

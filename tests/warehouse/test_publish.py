@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.warehouse.makers import FACTS, load, part, store
-from warehouse import clock, ledger, line, locks, publish, questions, staging
+from warehouse import clock, ledger, line, lineage, locks, publish, questions, staging
 from warehouse.errors import StoreUnwritable, UnknownBatch, UsageError, WrongProfile, WrongState
 from warehouse.publish import Closing
 from warehouse.schema import Decision, Scope
@@ -149,14 +146,91 @@ def test_an_answer_for_an_edition_never_changes(tmp_path: Path) -> None:
         value(warehouse, edition=9)
 
 
+def files(warehouse: Warehouse) -> list[str]:
+    return sorted(str(path) for path in (warehouse.root / "tables").rglob("*") if path.is_file())
+
+
 def test_an_unchanged_part_stores_nothing_but_the_batch_record(tmp_path: Path) -> None:
     warehouse = store(tmp_path)
     load(warehouse, part({A: 1.0, B: 2.0}, "2024-01-10", stamp="2024-01-10"))
-    before = sorted(path.name for path in (warehouse.root / "tables").rglob("*"))
-    batch, edition = load(warehouse, part({A: 1.0 + 1e-9, B: 2.0}, "2024-02-10", stamp="2024-02-10"))
+    before = files(warehouse)
+    batch, edition = load(warehouse, part({A: 1.0, B: 2.0}, "2024-02-10", stamp="2024-02-10"))
     assert edition is None
     assert publish.read_batch(warehouse, batch)["decision"] == "unchanged"
-    assert sorted(path.name for path in (warehouse.root / "tables").rglob("*")) == before
+    assert files(warehouse) == before
+
+
+def test_noise_publishes_nothing_and_is_kept_for_the_day_on_which_it_opens_a_vintage(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0, B: 2.0}, "2024-01-10"))
+    before = files(warehouse)
+    _, edition = load(warehouse, part({A: 1.0 + 4e-7, B: 2.0}, "2024-03-10"))
+    assert edition is None
+    assert all("/readings/" in name for name in set(files(warehouse)) - set(before))
+    assert value(warehouse) == 1.0
+    load(warehouse, part({A: 9.0, B: 2.0}, "2024-06-01", archive="202401"))
+    assert value(warehouse) == 1.0 + 4e-7
+
+
+def test_a_void_that_was_cut_off_is_finished_by_asking_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    wrong, _ = load(warehouse, part({A: 9.0}, "2024-02-10"))
+    with monkeypatch.context() as patch:
+        patch.setattr("warehouse.publish._record", lambda *_: (_ for _ in ()).throw(OSError("odd")))
+        with pytest.raises(OSError, match="odd"):
+            decide(warehouse, wrong, Decision.VOIDED)
+    [newest] = lineage.batches(warehouse, limit=1)
+    assert (newest["decision"], newest["can"]) == ("publishing", "")
+    assert decide(warehouse, wrong, Decision.VOIDED) == 3
+    assert value(warehouse) == 1.0
+    with pytest.raises(WrongState):
+        decide(warehouse, wrong, Decision.VOIDED)
+
+
+def test_a_discarded_partial_reading_never_lends_its_rows_to_another(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0, B: 2.0}, "2024-01-10"))
+    held, _ = load(
+        warehouse, part({A: 7.0}, "2024-06-02", stamp="2024-06-01", scope=Scope("2017", "2018")),
+        decision=Decision.QUARANTINED,
+    )  # fmt: skip
+    decide(warehouse, held, Decision.DISCARDED)
+    load(warehouse, part({A: 7.0}, "2024-06-03", stamp="2024-06-01", scope=Scope("2017", "2017")))
+    assert (value(warehouse), value(warehouse, period="2018")) == (7.0, 2.0)
+
+
+def test_an_archive_that_answers_a_b_a_under_one_version_has_three_vintages(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    for number, told in enumerate((1.0, 2.0, 1.0), start=1):
+        batch, _ = load(warehouse, part({A: told}, f"2024-06-0{number}", archive="202401"))
+    assert len({row["vintage"] for row in questions.vintages(warehouse, S)}) == 3
+    [first] = questions.values(warehouse, [S], first=True)
+    assert first["value"] == 1.0
+    decide(warehouse, batch, Decision.VOIDED)
+    assert value(warehouse) == 2.0
+    with warehouse.engine.connect() as connection:
+        standing = sorted(row["vintage_id"] for row in line.visible(connection))
+    assert warehouse.tables.vintages("observations") == standing
+
+
+def test_what_was_voided_is_remembered_though_it_stood_before(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    load(warehouse, part({A: 2.0}, "2024-02-10"))
+    again, _ = load(warehouse, part({A: 1.0}, "2024-03-10"))
+    decide(warehouse, again, Decision.VOIDED)
+    found = staging.stage(warehouse, FACTS, "test.one@a", part({A: 1.0}, "2024-04-10"))
+    assert isinstance(found, staging.Staged)
+    assert "Ada took vintage" in (found.evidence.voided or "")
+
+
+def test_voiding_what_says_the_same_to_the_letter_leaves_the_vintage(tmp_path: Path) -> None:
+    warehouse = store(tmp_path)
+    load(warehouse, part({A: 1.0}, "2024-01-10"))
+    again, _ = load(warehouse, part({A: 1.0}, "2024-01-10"), part({("JPN.X", "2017"): 5.0}, "2024-01-10", name="q"))
+    decide(warehouse, again, Decision.VOIDED)
+    assert value(warehouse) == 1.0
 
 
 def test_the_same_stamp_with_changed_data_takes_the_fetch_time(tmp_path: Path) -> None:
@@ -297,78 +371,6 @@ def test_a_second_refresh_of_the_same_dataset_waits(tmp_path: Path) -> None:
         with warehouse.lease(FACTS.id, wait=20, note=told.append):
             pass
     assert "another run holds the lease" in told[0]
-
-
-KILLER = """
-import os, signal, sys
-from pathlib import Path
-from tests.warehouse.makers import load, part, store
-import warehouse.publish as publish
-from warehouse.tables import Tables
-from warehouse.journal import Journal
-
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def after(function):
-    def run(*arguments, **named):
-        function(*arguments, **named)
-        die()
-    return run
-
-point, home = sys.argv[1], Path(sys.argv[2])
-if point == "staged":
-    publish.close = die
-elif point == "publishing":
-    publish._complete = die
-elif point == "observations added":
-    change = Tables.change
-    Tables.change = lambda self, name, *rest, **named: change(self, name, *rest, **named) if name == "observations" else die()
-elif point == "both added":
-    publish._record = die
-elif point == "edition written":
-    Journal.append = die
-elif point == "journal written":
-    Journal.append = after(Journal.append)
-load(store(home), part({("CHN.X", "2017"): 2.0}, "2024-02-10"))
-"""
-
-
-@pytest.mark.parametrize(
-    ("point", "shown_after_death", "editions"),
-    [
-        ("staged", 1.0, 2),
-        ("publishing", 1.0, 2),
-        ("observations added", 1.0, 2),
-        ("both added", 1.0, 2),
-        ("edition written", 2.0, 2),
-        ("journal written", 2.0, 2),
-    ],
-)
-def test_sigkill_leaves_all_or_nothing_and_the_next_run_publishes_once(
-    tmp_path: Path, point: str, shown_after_death: float, editions: int
-) -> None:
-    warehouse = store(tmp_path)
-    load(warehouse, part({A: 1.0}, "2024-01-10"))
-    killed = subprocess.run([sys.executable, "-c", KILLER, point, str(tmp_path)], cwd=Path(__file__).parents[2])
-    assert killed.returncode == -signal.SIGKILL
-    assert value(warehouse) == shown_after_death
-    load(warehouse, part({A: 2.0}, "2024-02-10"))
-    assert value(warehouse) == 2.0
-    assert len(questions.vintages(warehouse, S)) == 2
-    with warehouse.engine.connect() as connection:
-        assert line.newest_edition(connection) == editions
-        left = connection.execute(select(ledger.batches.c.state).where(ledger.batches.c.state != "done")).all()
-        visible = line.visible(connection)
-    assert left == []
-    files = {path.name for path in (warehouse.root / "tables/observations/data").rglob("*.parquet")}
-    assert files == {Path(row["observations_file"]).name for row in visible}
-    table = warehouse.tables.table("observations").scan().to_arrow()
-    assert sorted(table.column("value").to_pylist()) == [1.0, 2.0]
-    numbers = [entry["n"] for entry in warehouse.journal.entries()]
-    assert numbers == sorted(set(numbers))
-    closed = [entry["body"]["batch_id"] for entry in warehouse.journal.entries() if entry["kind"] == "batch"]
-    assert len(closed) == len(set(closed)) >= 2
 
 
 def test_every_batch_is_in_the_journal_with_what_replay_needs(tmp_path: Path) -> None:
