@@ -1,9 +1,10 @@
-"""Figurekeeper for analysts: `import figurekeeper as fk`, five verbs, pandas frames.
+"""Figurekeeper for analysts: `import figurekeeper as fk`, the verbs as pandas frames.
 
     fk.values("worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS", period="2017", as_of="2021-12-31")
     fk.vintages("oecd.sbrd:CHN.G_PPP", period="2018")
     fk.revisions("oecd.sbrd", since="2025")
     fk.lineage("oecd.sbrd:CHN.G_PPP", "2018")
+    fk.editions()
     fk.sql('select * from "current" limit 5')
 
 Re-exports only; the questions themselves are in warehouse/questions.py, warehouse/revisions.py and warehouse/lineage.py.
@@ -26,7 +27,7 @@ from warehouse.store import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FigurekeeperError", "UsageError", "lineage", "revisions", "series", "sql", "values", "vintages"]
+__all__ = ["FigurekeeperError", "UsageError", "editions", "lineage", "revisions", "series", "sql", "values", "vintages"]
 
 
 def _open() -> Warehouse:
@@ -86,6 +87,11 @@ def lineage(
 ) -> dict[str, Any]:
     """Everything behind one number; keys as in warehouse.lineage.lineage."""
     return _lineage.lineage(_open(), series, str(period), as_of=_text(as_of), edition=edition)
+
+
+def editions(limit: int = 30) -> pd.DataFrame:
+    """The newest editions first, with the id that a paper cites; columns as in warehouse.lineage.editions."""
+    return _frame(_lineage.editions(_open(), limit=limit))
 
 
 def sql(query: str) -> pd.DataFrame:

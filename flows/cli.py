@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import keep, output
+from flows import keep, output, targets
 from flows.output import Format
 from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
@@ -34,7 +34,10 @@ Series = Annotated[str, typer.Argument(help="dataset:key, such as worldbank.wdi:
 SeriesList = Annotated[list[str], typer.Argument(metavar="SERIES...", help="dataset:key, one or several")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="as known on 2021, 2021-12 or 2021-12-31")]
 Period = Annotated[str | None, typer.Option("--period", metavar="P|A:B", help="one period or a range")]
-Edition = Annotated[str | None, typer.Option("--edition", help="number or id, for an answer that never changes")]
+Edition = Annotated[
+    str | None,
+    typer.Option("--edition", help="number or id, for an answer that never changes: readings since then do not count"),
+]
 Form = Annotated[Format, typer.Option("--format", help="how to print")]
 Reason = Annotated[str, typer.Option("--reason", help="why; kept in the audit trail")]
 By = Annotated[str, typer.Option("--by", help="your name; kept in the audit trail")]
@@ -128,13 +131,17 @@ def values(
     period: Period = None,
     form: Form = Format.TABLE,
 ) -> None:
-    """Values of series: the latest, as known on a date, or as first held."""
+    """Values of series: the latest, as known on a date, or as first held.
+
+    With --edition every column, gap included, stays as it was when that edition was made; without it, readings since then
+    that found nothing new count, too, and may close a gap.
+    """
     from warehouse import questions
 
-    found = questions.values(_warehouse(), series, as_of=as_of, first=first, edition=edition, period=period)
-    output.rows(
-        found, form, leave_out=("value_text", "next_known_from", "edition"), empty="nothing is held for that question"
-    )
+    warehouse = _warehouse()
+    found = questions.values(warehouse, series, as_of=as_of, first=first, edition=edition, period=period)
+    empty = "" if found else _why_empty(warehouse, series, edition)
+    output.rows(found, form, leave_out=("value_text", "next_known_from", "edition"), empty=empty)
 
 
 @app.command()
@@ -142,8 +149,10 @@ def vintages(series: Series, period: Period = None, edition: Edition = None, for
     """Every vintage held of a series, with the value of a period in each."""
     from warehouse import questions
 
-    found = questions.vintages(_warehouse(), series, period=period, edition=edition)
-    output.rows(found, form, leave_out=("series", "value_text", "edition", "stamp"))
+    warehouse = _warehouse()
+    found = questions.vintages(warehouse, series, period=period, edition=edition)
+    empty = "" if found else _why_empty(warehouse, [series], edition)
+    output.rows(found, form, leave_out=("series", "value_text", "edition", "stamp"), empty=empty)
 
 
 @app.command()
@@ -152,7 +161,10 @@ def revisions(
     since: Annotated[str | None, typer.Option(metavar="DATE", help="changes known from that day on")] = None,
     edition: Edition = None,
     limit: Annotated[int, typer.Option(min=1, help="how many are printed, newest first")] = 50,
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE.csv", help="write all of them to a table")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE.csv", callback=targets.file, help="write all of them to a table"),
+    ] = None,
     form: Form = Format.TABLE,
 ) -> None:
     """What changed between neighbouring vintages, newest first, with kind and cause; noise is left out."""
@@ -170,7 +182,7 @@ def revisions(
     left_out = ("part", "vintage", "before", "explained_vintage", "explained_before", "old_status", "new_status")
     output.rows(rows[:limit], form, leave_out=(*left_out, "numerator_share"), empty="no revisions")
     if len(rows) > limit:
-        print(f"and older ones: raise --limit above {limit}, or write them all with --to", file=sys.stderr)
+        print(f"and more: raise --limit above {limit}, or write them all with --to", file=sys.stderr)
 
 
 @app.command()
@@ -296,7 +308,9 @@ def doctor() -> None:
 @app.command()
 def triangle(
     series: Series,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.svg", help="where to write the picture")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE.svg", callback=targets.file, help="where to write the picture")
+    ],
     period: Period = None,
     edition: Edition = None,
 ) -> None:
@@ -322,7 +336,8 @@ def maintain(
 
     warehouse = _warehouse()
     if take_over:
-        print(f"written until now by host {warehouse.take_over()}", file=sys.stderr)
+        before = warehouse.take_over()
+        print(f"written until now by {f'host {before}' if before else 'nobody'}", file=sys.stderr)
     report = maintenance.maintain(warehouse, dry_run=dry_run)
     output.rows(report.rows(), form, empty="nothing was due")
     print(report.headline, file=sys.stderr)
@@ -334,6 +349,14 @@ def maintain(
 
 for command in keep.COMMANDS:
     app.command()(command)
+
+
+def _why_empty(warehouse: Warehouse, series: list[str], edition: str | None) -> str:
+    from warehouse import questions
+
+    later = questions.not_yet(warehouse, series, edition)
+    since = ", ".join(f"{name} since edition {begun}" for name, begun in later.items())
+    return "nothing is held for that question" + (f"; held is {since}" if since else "")
 
 
 def _decide(batch: str, action: Any, reason: str, by: str) -> None:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows import targets
+from warehouse.errors import UsageError
+
 if TYPE_CHECKING:
     from flows.settings import Settings
     from warehouse.replay import Replayed
@@ -23,7 +26,12 @@ _SHOWN = 20
 
 
 def replay(
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="the home in which a new warehouse is made")],
+    into: Annotated[
+        Path,
+        typer.Option(
+            "--into", metavar="DIR", callback=targets.folder, help="the home in which a new warehouse is made"
+        ),
+    ],
     verify: Annotated[
         bool, typer.Option("--verify", help="compare the new warehouse with this one, row by row")
     ] = False,
@@ -40,7 +48,9 @@ def replay(
         _verify(settings, into)
 
 
-def backup(to: Annotated[Path, typer.Option("--to", metavar="DIR", help="where the back-up lies")]) -> None:
+def backup(
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", callback=targets.folder, help="where the back-up lies")],
+) -> None:
     """Bring a back-up of journal and payloads up to date; all else is made anew from them. Refreshes may be running."""
     from warehouse import backup as store
     from warehouse import publish
@@ -50,7 +60,7 @@ def backup(to: Annotated[Path, typer.Option("--to", metavar="DIR", help="where t
     warehouse = Warehouse(**settings.place, create=False)
     publish.flush(warehouse)
     with _bar("copying") as progress:
-        copied = store.backup(warehouse.storage, settings.profile, to, progress=progress)
+        copied = store.backup(warehouse, to, progress=progress)
     print(
         f"{copied.entries} journal entries; {copied.new} new files of {copied.held}, each checked, in {to / settings.profile}"
     )
@@ -59,7 +69,7 @@ def backup(to: Annotated[Path, typer.Option("--to", metavar="DIR", help="where t
 def restore(
     source: Annotated[Path, typer.Option("--from", metavar="DIR", help="what was given to `backup --to`")],
 ) -> None:
-    """Make the warehouse of this home anew from a back-up. Nothing may be there yet."""
+    """Make the warehouse of this home anew from a back-up. Nothing may be there yet but what a restore, cut off, left."""
     from flows.rebuild import ArchiveParsers
     from warehouse import backup as store
     from warehouse import rebuild
@@ -71,7 +81,7 @@ def restore(
         if settings.catalog_uri is None:
             done = rebuild.into_home(held, settings.home, settings.profile, parsers, progress=progress)
         else:
-            done = rebuild.into_server(held, Warehouse(**settings.place), parsers, progress=progress)
+            done = rebuild.into_server(held, Warehouse(**settings.place, unfinished=True), parsers, progress=progress)
     _say(done, settings.root)
 
 
@@ -85,6 +95,15 @@ def upgrade(
     from warehouse import upgrade as store
 
     settings = _settings()
+    if settings.catalog_uri is not None:
+        raise UsageError(
+            "`upgrade` is for folders; this warehouse has its catalogue on a server",
+            next_step="with the Figurekeeper version that wrote it: `figurekeeper backup`; with this one: `figurekeeper "
+            "restore` into an empty catalogue and bucket",
+        )
+    if store.up_to_date(settings.home, settings.profile):
+        print(f"{settings.root} is up to date; nothing was done")
+        return
     with _bar("upgrading") as progress:
         done = store.upgrade(settings.home, settings.profile, ArchiveParsers(), accept=accept, progress=progress)
     _say(done.replayed, settings.root)
@@ -113,7 +132,7 @@ def _truth(settings: Settings) -> Storage:
     from warehouse.storage import LocalStorage, ObjectStorage
 
     if settings.storage_uri is not None:
-        return ObjectStorage(settings.storage_uri, settings.root / "cache")
+        return ObjectStorage(settings.storage_uri, settings.profile, settings.root / "cache")
     return LocalStorage(settings.root)
 
 

@@ -8,15 +8,23 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from flows.settings import Settings
 
 #: Columns whose texts may run over several lines.
 _PROSE = {"detail", "message", "label", "unit", "failed", "finding", "parameters", "request", "text", "title"}
+#: Prose is folded to no fewer characters a line than this.
+_PROSE_WIDTH = 24
+#: What every record of a table says for itself.
+_OWN = {"period", "value", "old", "new", "kind"}
+#: Numbers of ours, of which nobody published the digits.
+_COMPUTED = {"relative", "largest", "numerator_share"}
 
 
 class Format(StrEnum):
@@ -57,16 +65,20 @@ def tree(found: Mapping[str, Any], form: Format) -> None:
 def main_job(settings: Settings, before: Mapping[str, int], after: Sequence[Mapping[str, Any]]) -> None:
     """What there is now, whether anything is new, where it lies, and what to try next."""
     from rich.console import Console
-    from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    columns = ("dataset", "series", "observations", "vintages", "revisions", "decision")
-    table = Table(title="SANDBOX: published figures from a local stand-in" if settings.profile == "sandbox" else None)
-    for column in columns:
-        table.add_column(column, justify="right" if column in columns[1:5] else "left")
-    for row in after:
-        table.add_row(*(f"{row[c]:,}" if isinstance(row[c], int) else str(row[c] or "") for c in columns))
-    console.print(table)
+    console = Console(soft_wrap=True, highlight=False)
+    if settings.profile == "sandbox":
+        console.print("[italic]SANDBOX: published figures from a local stand-in[/]")
+    counted = {"series": "series", "observations": "observations", "vintages": "vintages", "revisions": "cells revised"}
+    _grid(
+        [
+            {"dataset": row["dataset"]}
+            | {word: f"{row[name]:,}" for name, word in counted.items()}
+            | {"decision": row["decision"] or ""}
+            for row in after
+        ],
+        right=set(counted.values()),
+    )
     if all(row["vintages"] == before[row["dataset"]] for row in after):
         console.print("Every provider was asked again; nothing new, nothing published.")
     console.print(
@@ -76,9 +88,7 @@ def main_job(settings: Settings, before: Mapping[str, int], after: Sequence[Mapp
         "Try next:\n"
         "  .venv/bin/figurekeeper values worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS --period 2017 --as-of 2021-12-31\n"
         "  .venv/bin/figurekeeper vintages oecd.sbrd:CHN.G_PPP --period 2018\n"
-        "  .venv/bin/figurekeeper refresh worldbank.wdi --fault scaled_by_1000",
-        soft_wrap=True,
-        highlight=False,
+        "  .venv/bin/figurekeeper refresh worldbank.wdi --fault scaled_by_1000"
     )
 
 
@@ -102,33 +112,84 @@ def _indented(value: Any, indent: str) -> None:
 
 
 def _table(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    """A table for people: columns that say nothing are left out, only prose is folded, the rest is never broken."""
-    from rich import box
+    """A table for people."""
+    numbers = {name for name in names if any(type(row[name]) in (int, float) for row in found)}
+    _grid([{name: _cell(name, row[name]) for name in names} for row in found], numbers)
+
+
+def _grid(records: Sequence[Mapping[str, str]], right: Collection[str]) -> None:
+    """Print records without losing a character, in the first of three ways for which the terminal is wide enough.
+
+    As a table, whose prose alone is folded; with what all records have in common once above it; one record a block. Columns
+    that say nothing are left out. What is no terminal is as wide as the table wants.
+    """
     from rich.console import Console
+
+    console = Console()
+    names = [name for name in records[0] if any(record[name] for record in records)]
+    common = [name for name in names if name not in _OWN and len({record[name] for record in records}) == 1]
+    varying = [name for name in names if name not in common]
+    if not console.is_terminal:
+        console = Console(width=max(_needed(records, names), 160))
+    if _needed(records, names) <= console.width:
+        console.print(_grid_of(records, names, right))
+    elif len(records) > 1 and common and _needed(records, varying) <= console.width:
+        _blocks(records[:1], common)
+        console.print(_grid_of(records, varying, right))
+    else:
+        _blocks(records, names)
+
+
+def _needed(records: Sequence[Mapping[str, str]], names: Sequence[str]) -> int:
+    """How wide a table is at least, measured where there is room for any."""
+    from rich.console import Console
+
+    return Console(width=1_000_000).measure(_grid_of(records, names, ())).minimum
+
+
+def _grid_of(records: Sequence[Mapping[str, str]], names: Sequence[str], right: Collection[str]) -> Table:
+    from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    shown = [name for name in names if any(_short(row[name]) for row in found)]
-    for name in shown:
-        number = any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in found)
-        table.add_column(name, justify="right" if number else "left", no_wrap=name not in _PROSE, overflow="fold")
-    for row in found:
-        table.add_row(*(Text(_short(row[name])) for name in shown))
-    console = Console()
-    needed = console.measure(table).minimum
-    wide = console if console.is_terminal and console.width >= needed else Console(width=max(needed, 160))
-    wide.print(table)
+    for name in names:
+        longest = max(cell_len(text) for text in (name, *(record[name] for record in records)))
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=name not in _PROSE,
+            overflow="fold",
+            min_width=min(longest, _PROSE_WIDTH) if name in _PROSE else longest,
+        )
+    for record in records:
+        table.add_row(*(Text(record[name]) for name in names))
+    return table
+
+
+def _blocks(records: Sequence[Mapping[str, str]], names: Sequence[str]) -> None:
+    """One line a field; the terminal itself breaks a longer one, and nothing is lost."""
+    width = max(len(name) for name in names)
+    for record in records:
+        print()
+        for name in names:
+            if record[name]:
+                print(f"{name:<{width}}  {record[name]}")
+
+
+def _cell(name: str, value: Any) -> str:
+    return f"{value:.6g}" if name in _COMPUTED and value is not None else _short(value)
 
 
 def _short(value: Any) -> str:
-    """A value for people: days instead of instants, a million-fold as 10^6 stays a number, no None."""
+    """A value for people: minutes instead of microseconds, a number with all its digits, no None."""
     if value is None or value == [] or value == {}:
         return ""
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, float):
-        return f"{value:.10g}"
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
     text = str(value)
     is_instant = len(text) == 27 and text.endswith("Z") and text[10] == "T"
     return f"{text[:10]} {text[11:16]}Z" if is_instant else text

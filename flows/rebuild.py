@@ -13,7 +13,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
@@ -53,7 +53,7 @@ class ArchiveParsers:
         first = list(islice(rest, _FEW))
         if self.cores == 1 or len(first) < _FEW:
             return _in_turn(chain(first, rest))
-        return _side_by_side(first, rest, self.cores)
+        return _side_by_side(chain(first, rest), self.cores)
 
     def readings(self, body: Row, archive: PayloadArchive) -> list[dict[str, Any]]:
         """The readings of a version-1 batch: its questions are asked again, of the archived answers."""
@@ -119,14 +119,18 @@ def _in_turn(parts: Iterable[Archived]) -> Generator[PartData, None, None]:
         yield part.of(data)
 
 
-def _side_by_side(first: list[Archived], rest: Iterator[Archived], cores: int) -> Generator[PartData, None, None]:
+def _side_by_side(parts: Iterator[Archived], cores: int) -> Generator[PartData, None, None]:
     """On several cores, ahead of what is asked for; the first ones here, while the other processes start."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *(f"connectors.{provider}" for provider in contract.PROVIDERS)])
-    with ProcessPoolExecutor(cores, mp_context=context) as pool:
-        asked = _submitted(pool, rest)
+    with ProcessPoolExecutor(cores, mp_context=context) as pool, ThreadPoolExecutor(1) as aside:
+        started = aside.submit(pool.submit, os.getpid)
+        for data in _in_turn(parts):
+            yield data
+            if started.done():
+                break
+        asked = _submitted(pool, parts)
         waiting = deque(islice(asked, _AHEAD))
-        yield from _in_turn(first)
         while waiting:
             part, future = waiting.popleft()
             waiting.extend(islice(asked, 1))

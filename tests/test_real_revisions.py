@@ -10,6 +10,7 @@ import gzip
 import json
 from collections import Counter
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from flows.pipeline import facts_of
 from tests.connectors import specimens
 from tests.test_upstream_vintages import MESSAGES, parsed, raw
 from tests.warehouse.makers import load, part, store
-from warehouse import revisions
+from warehouse import revision_pages, revisions
 from warehouse.compare import Equality, compare, tally
 from warehouse.schema import Comparison, PartData, Scope
 from warehouse.store import Warehouse
@@ -54,10 +55,10 @@ def message(variable: str, day: str) -> PartData:
 # -- the sandbox's facts, in every clone -----------------------------------------------------------------------------
 
 
-def known(variable: str, day: str) -> PartData:
-    """A part of oecd.sbrd as the facts know it on a day."""
+def known(variable: str, day: str, dataset: str = "oecd.sbrd") -> PartData:
+    """A part of a dataset as the facts know it on a day."""
     cells: dict[Cell, Any] = {}
-    for (entity, period), cell in facts.state("oecd.sbrd", variable, date.fromisoformat(day)).items():
+    for (entity, period), cell in facts.state(dataset, variable, date.fromisoformat(day)).items():
         if period != "2999":
             flags = ";".join(flag for flag in cell.status if flag not in ("", "A"))
             cells[f"{entity}.{variable}", period] = (
@@ -101,6 +102,23 @@ def test_american_years_without_a_value_lose_a_flag_and_no_number(warehouse: War
     gone = [row for row in rows if row["new_status"] is None]
     assert [row["period"] for row in gone] == [str(year) for year in range(1981, 2008)]
     assert {(row["kind"], row["old"], row["old_status"]) for row in gone} == {("status change", None, "K")}
+
+
+@pytest.mark.worldbank
+def test_articles_counted_in_another_database_are_a_redefinition(tmp_path: Path) -> None:
+    """From the Science Citation Index to Scopus: the World Bank kept code, label and unit."""
+    opened, described = store(tmp_path), facts_of(datasets.load("worldbank.wdi"))
+    for day in ("2018-09-29", "2018-09-30"):
+        load(opened, known("IP.JRN.ARTC.SC", day, "worldbank.wdi"), facts=described)
+    rows = revisions.revisions(opened)
+    counted = Counter(row["kind"] for row in rows if row["old"] is not None and row["new"] is not None)
+    assert counted == {"redefinition": len([row for row in rows if row["detail"]])}
+    [china] = [row for row in rows if row["series"].endswith(":CHN.IP.JRN.ARTC.SC") and row["period"] == "2009"]
+    assert (round(china["old"]), round(china["new"]), china["kind"]) == (74019, 290330, "redefinition")
+    assert "common values of the part revised, half of them by more than" in china["detail"]
+    assert {row["kind"] for row in rows} >= {"withdrawal", "first value"}
+    [page, _] = revision_pages.write(opened)
+    assert page.read_text().count(china["detail"]) == 1
 
 
 @pytest.mark.oecd

@@ -11,24 +11,26 @@ from pathlib import Path
 from warehouse import truth
 from warehouse.errors import UsageError, WrongProfile
 from warehouse.storage import LocalStorage, Storage
-from warehouse.store import PROFILES
+from warehouse.store import PROFILES, Warehouse
 from warehouse.truth import Copied, Progress
 
 #: Says whose back-up a folder is.
 _STAMP = "profile"
 
 
-def backup(source: Storage, profile: str, to: Path, *, progress: Progress | None = None) -> Copied:
+def backup(warehouse: Warehouse, to: Path, *, progress: Progress | None = None) -> Copied:
     """Bring the back-up in TO/<profile> up to date; the warehouse may be in use.
 
-    Nothing is ever removed from a back-up. Raises WrongProfile, Corrupted (naming the damaged file), StoreUnwritable.
+    Nothing is ever removed from a back-up. Raises UsageError for a place that a warehouse has, WrongProfile, Corrupted (naming
+    the damaged file), StoreUnwritable.
     """
-    target = LocalStorage(to.resolve() / profile)
+    target = LocalStorage((to / warehouse.profile).resolve())
+    truth.assert_apart(warehouse.root, target.root)
     if target.exists(_STAMP):
-        _check(target, profile)
+        _check(target, warehouse.profile)
     else:
-        target.write(_STAMP, profile.encode())
-    return truth.copy(source, target, progress=progress)
+        target.write(_STAMP, warehouse.profile.encode())
+    return truth.copy(warehouse.storage, target, progress=progress)
 
 
 def opened(folder: Path, profile: str) -> Storage:

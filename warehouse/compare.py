@@ -4,9 +4,9 @@ Belongs here: the meaning of every kind and weight of change; what is equal is i
 
 Kinds, the first that fits. `correction of ours`: the same bytes parsed anew. `redefinition`: the numbers of the series mean
 something else now, or another series took its place. `withdrawal`, and for a value where there was none `reinstatement` (an
-earlier vintage had it), `coverage` (the series had none) or `first value`. `break`: a flag B that was not there. `rebasing`: one
-factor over the whole series, or a new price base or reference year. `revision`. `status change`: flags alone, or another kind of
-absence.
+earlier vintage had it), `coverage` (the series had none) or `first value`. `redefinition` again: nearly all values that the part
+had moved far, and no factor explains it. `break`: a flag B that was not there. `rebasing`: one factor over the whole series, or
+a new price base or reference year. `revision`. `status change`: flags alone, or another kind of absence.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ __all__ = ["Equality", "compare", "tally"]
 #: A series was rebased when of at least so many common values nearly all moved by one factor that is not 1.
 REBASED_CELLS, REBASED_SHARE, REBASED_SPREAD, REBASED_BY = 5, 0.9, 1e-4, 1e-3
 
+#: A part was redefined when of at least so many common values more than this share moved, by a larger median than this.
+#: One series alone moves like that for other reasons: a census, an area with other members, an economy's new balance of payments.
+REWRITTEN_CELLS, REWRITTEN_SHARE, REWRITTEN_BY = 10, 0.9, 0.2
+
 #: (series key, period) → the number as a table of a paper prints it, in the unit of the series.
 Printed = Mapping[tuple[str, str], str]
 
@@ -42,15 +46,26 @@ create macro moved(ov, nv) as (case when ov is null or nv is null or ov = nv the
     when ov = 0 then 'Infinity'::double else abs(nv - ov) / abs(ov) end);
 """
 
-_CHANGES = f"""
+_FACTORS = f"""
 with ratios as (
     select series_key, nv / ov as ratio, median(nv / ov) over (partition by series_key) as middle
     from joined where ov <> 0 and nv <> 0
-), factors as (
-    select series_key, any_value(middle) as factor from ratios group by series_key
-    having count(*) >= {REBASED_CELLS} and abs(factor - 1) > {REBASED_BY}
-       and count(*) filter (abs(ratio / middle - 1) < {REBASED_SPREAD}) >= {REBASED_SHARE} * count(*)
-), known as (select distinct series_key from joined where ov is not null)
+)
+select series_key, any_value(middle) as factor from ratios group by series_key
+having count(*) >= {REBASED_CELLS} and abs(factor - 1) > {REBASED_BY}
+   and count(*) filter (abs(ratio / middle - 1) < {REBASED_SPREAD}) >= {REBASED_SHARE} * count(*)
+"""
+
+_REWRITTEN = f"""
+select revised, common, middle from (
+    select count(*) as common, count(*) filter (not same) as revised, median(moved(ov, nv)) filter (not same) as middle
+    from joined where ov is not null and nv is not null
+     and series_key not in (select series_key from factors union all select series_key from meant where meant or based)
+) where common >= {REWRITTEN_CELLS} and revised > {REWRITTEN_SHARE} * common and middle > {REWRITTEN_BY}
+"""
+
+_CHANGES = f"""
+with known as (select distinct series_key from joined where ov is not null)
 select j.series_key, j.period, ov as old_value, nv as new_value, ot as old_text, nt as new_text,
        os as old_status, ns as new_status,
        case when $ours then 'correction of ours'
@@ -59,6 +74,7 @@ select j.series_key, j.period, ov as old_value, nv as new_value, ot as old_text,
             when ov is null and nv is not null then
                 case when e.series_key is not null then 'reinstatement'
                      when k.series_key is null then 'coverage' else 'first value' end
+            when $rewritten and not same and f.factor is null and not coalesce(m.based, false) then 'redefinition'
             when os is not null and broken(ns) and not broken(os) then 'break'
             when same and reflagged then 'status change'
             when abs(nv / ov / f.factor - 1) < {REBASED_SPREAD} or m.based then 'rebasing'
@@ -141,9 +157,14 @@ def compare(
     }
     with _registered(tables) as connection:
         evidence = connection.sql(_EVIDENCE).to_arrow_table().cast(EVIDENCE)
-        changes = CHANGES.empty_table()
+        changes, rewritten = CHANGES.empty_table(), ""
         if pc.any(cells["differs"]).as_py():
-            changes = connection.sql(_CHANGES, params={"ours": ours}).to_arrow_table().cast(CHANGES)
+            tables["factors"] = connection.sql(_FACTORS).to_arrow_table()
+            connection.register("factors", tables["factors"])
+            many = (pc.sum(evidence["revised_n"]).as_py() or 0) > REWRITTEN_SHARE * REWRITTEN_CELLS
+            rewritten = _rewritten(connection) if many and not ours else ""
+            asked = {"ours": ours, "rewritten": bool(rewritten)}
+            changes = connection.sql(_CHANGES, params=asked).to_arrow_table().cast(CHANGES)
     return Comparison(
         predecessor_id=predecessor_id,
         changes=_weighed(changes, printed) if printed else changes,
@@ -151,6 +172,7 @@ def compare(
         predecessor_equal=equal_cells(cells),
         older_equal=tuple(equal_cells(side_by_side(table, new, equality)) for table in older),
         redefinitions=redefined,
+        rewritten=rewritten,
     )
 
 
@@ -172,6 +194,13 @@ def _registered(tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConne
     finally:
         for name in tables:
             connection.unregister(name)
+
+
+def _rewritten(connection: duckdb.DuckDBPyConnection) -> str:
+    """The evidence that the part was redefined, series that were rebased or redefined in words left aside; "" without."""
+    for revised, common, middle in connection.sql(_REWRITTEN).fetchall():
+        return f"{revised:,} of {common:,} common values of the part revised, half of them by more than {middle:.0%}"
+    return ""
 
 
 def _valued(older: Sequence[pa.Table]) -> pa.Table:

@@ -33,12 +33,8 @@ def storage_errors(place: Path | str) -> Iterator[None]:
     try:
         yield
     except Exception as problem:
-        if _server_lost(problem):
-            raise StoreUnreachable(
-                f"the catalogue's server cannot be reached: {_first_line(problem)}",
-                next_step="see that it runs and that FIGUREKEEPER_CATALOG_URI is right, then run the same command again; "
-                "what was published stays, and what was about to be is completed by the next run",
-            ) from problem
+        if lost := unreachable(problem):
+            raise lost from problem
         if not _unwritable(problem):
             raise
         raise StoreUnwritable(
@@ -46,6 +42,17 @@ def storage_errors(place: Path | str) -> Iterator[None]:
             next_step="free space or mend the permissions of that folder, then run the same command again; "
             "what was published stays, and what was about to be is completed by the next run",
         ) from problem
+
+
+def unreachable(problem: BaseException, *, lost: bool = False) -> StoreUnreachable | None:
+    """What a database error is when the server was lost, or never found; None for others. `lost`: it is known to be."""
+    if not lost and not _server_lost(problem):
+        return None
+    return StoreUnreachable(
+        f"the catalogue's server cannot be reached: {_first_line(problem)}",
+        next_step="see that it runs and that FIGUREKEEPER_CATALOG_URI is right, then run the same command again; "
+        "what was published stays, and what was about to be is completed by the next run",
+    )
 
 
 def _unwritable(problem: Exception) -> bool:
@@ -59,7 +66,7 @@ def _unwritable(problem: Exception) -> bool:
     )
 
 
-def _server_lost(problem: Exception) -> bool:
+def _server_lost(problem: BaseException) -> bool:
     """True when the connection to PostgreSQL was lost, or never came about; SQLAlchemy wraps its driver's errors."""
     if getattr(problem, "connection_invalidated", False):
         return True
@@ -71,12 +78,12 @@ def _server_lost(problem: Exception) -> bool:
     return driver_says and (state is None or state.startswith(("08", "57P")))  # not a deadlock or a timeout
 
 
-def _cause(problem: Exception) -> object:
+def _cause(problem: BaseException) -> object:
     """The driver's own error, where SQLAlchemy wraps it."""
     return getattr(problem, "orig", None) or problem
 
 
-def _first_line(problem: Exception) -> str:
+def _first_line(problem: BaseException) -> str:
     return next(iter(str(problem).splitlines()), type(problem).__name__)
 
 

@@ -20,6 +20,10 @@ from typing import Any
 from warehouse.errors import Corrupted
 from warehouse.storage import Storage
 
+#: An entry that is to be appended: number, kind, body.
+Owed = tuple[int, str, dict[str, Any]]
+#: Number and sha256 of an entry: where a journal ends.
+End = tuple[int, str]
 #: Segments with more numbers than these are left as they are when others are joined.
 _SMALL = 1000
 
@@ -50,21 +54,26 @@ class Journal:
         self.storage = storage
         self.folder = folder
 
-    def append(self, entries: Sequence[tuple[int, str, dict[str, Any]]]) -> None:
-        """Append (number, kind, body) entries, in rising order, as one segment; numbers held already are skipped."""
-        last, digest = self.tail()
-        lines: list[bytes] = []
-        first = None
-        for number, kind, body in entries:
-            if number > last:
-                digest = _digest(digest, number, kind, body)
-                line = {"n": number, "kind": kind, "body": body, "sha256": digest}
-                lines.append(json.dumps(line, ensure_ascii=False).encode())
-                first, last = first or number, number
-        if first is not None:
-            self._write(first, last, lines)
+    def append(self, entries: Sequence[Owed], after: End | None = None) -> End | None:
+        """Append owed entries, in rising order, as one segment; returns the new end, None when nothing was ever written.
 
-    def tail(self) -> tuple[int, str]:
+        `after`: where the journal ended when its catalogue brought the last ones. What stands there since, or under one of
+        these numbers, must be these entries, brought by an append that was cut off; they are skipped. Raises Corrupted.
+        """
+        end = self.tail()
+        if after not in (None, end) or (entries and entries[0][0] <= end[0]):
+            self._assert_brought(entries, after, end)
+        new = [entry for entry in entries if entry[0] > end[0]]
+        lines: list[bytes] = []
+        for number, kind, body in new:
+            end = number, _digest(end[1], number, kind, body)
+            line = {"n": number, "kind": kind, "body": body, "sha256": end[1]}
+            lines.append(json.dumps(line, ensure_ascii=False).encode())
+        if new:
+            self._write(new[0][0], end[0], lines)
+        return end if end[0] else None
+
+    def tail(self) -> End:
         """Number and sha256 of the newest entry; (0, "") when there is none. Only the newest segment is read.
 
         Raises Corrupted when that one is damaged.
@@ -118,6 +127,29 @@ class Journal:
         for name in covered:
             self.storage.remove(name)
         return covered
+
+    def _assert_brought(self, entries: Sequence[Owed], after: End | None, end: End) -> None:
+        """`after` is held, and what stands beyond it is the beginning of the owed entries."""
+        held: list[End] = [(0, ""), *((entry["n"], entry["sha256"]) for entry in self.entries())]
+        where = self.storage.address(self.folder)
+        if after is not None and after not in held:
+            raise Corrupted(
+                f"journal {where}: entry {after[0]}, which the catalogue brought there last, is missing or another one",
+                next_step="restore the newest files of the journal from a back-up; what is owed to it is kept meanwhile",
+            )
+        since = after[0] if after is not None else entries[0][0] - 1
+        digest = max(one for one in held if one[0] <= since)[1]
+        brought: list[End] = []
+        for number, kind, body in entries:
+            if number <= end[0]:
+                digest = _digest(digest, number, kind, body)
+                brought.append((number, digest))
+        if brought != [one for one in held if one[0] > since]:
+            raise Corrupted(
+                f"journal {where}: what stands there after entry {since} was not brought by this catalogue",
+                next_step="see that no other catalogue writes there; when this one is an older copy, make the warehouse anew "
+                "from the journal with `figurekeeper replay --into DIR`",
+            )
 
     @property
     def _version_1(self) -> str:

@@ -26,13 +26,17 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    select,
     text,
 )
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, ExceptionContext
 
-from warehouse.files import storage_errors
+from warehouse.files import StoreUnreachable, storage_errors, unreachable
 
 metadata = MetaData()
+
+#: The stamp that says where the journal ended when the outbox was last brought there: number and sha256.
+JOURNAL_END = "journal_end"
 
 
 #: Compared by byte everywhere: PostgreSQL would sort as people of its region do.
@@ -52,12 +56,13 @@ datasets = Table(
     _text("file_sha256"),
     Column("description", JSON, nullable=False),  # of the dataset file: what pages and questions need
 )
-series_index = Table(  # which part a series belongs to; what it means is versioned in the Iceberg table `series`
+series_index = Table(  # in which parts a series is or was; what it means is versioned in the Iceberg table `series`
     "series_index",
     metadata,
     _text("dataset", key=True),
     _text("series_key", key=True),
-    _text("part"),
+    _text("part", key=True),
+    Column("published_in", Integer, nullable=False),  # first edition in which the part held it
 )
 
 batches = Table(
@@ -246,10 +251,11 @@ def connect(uri: str) -> Engine:
     """An engine on the ledger's database.
 
     SQLite runs in WAL mode with full fsync, so that readers never block a writer and a commit survives a power cut.
-    A connection to PostgreSQL that died in the pool is replaced before it is used. In JSON columns NaN becomes null, which
-    is what JSON has for it; PostgreSQL would refuse it.
+    A connection to PostgreSQL that died in the pool is replaced before it is used; a server that is lost, whatever asks
+    it, is StoreUnreachable. In JSON columns NaN becomes null, which is what JSON has for it; PostgreSQL would refuse it.
     """
     engine = create_engine(uri, pool_pre_ping=not uri.startswith("sqlite"), json_serializer=_json)
+    event.listen(engine, "handle_error", _named, retval=True)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -263,6 +269,11 @@ def connect(uri: str) -> Engine:
     return engine
 
 
+def _named(context: ExceptionContext) -> StoreUnreachable | None:
+    """What SQLAlchemy is to raise in place of a driver's error; None: its own."""
+    return unreachable(context.original_exception, lost=context.is_disconnect)
+
+
 @contextmanager
 def transaction(engine: Engine, where: Path) -> Iterator[Connection]:
     """One transaction; a full or read-only disk becomes StoreUnwritable."""
@@ -274,6 +285,24 @@ def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
     """Insert rows; nothing happens when there are none."""
     if rows:
         connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def stamped(connection: Connection, key: str) -> str | None:
+    """What the warehouse is stamped with under a key."""
+    return connection.execute(select(stamps.c.value).where(stamps.c.key == key)).scalar_one_or_none()
+
+
+def stamp(connection: Connection, key: str, value: str | None) -> None:
+    """Stamp the warehouse, replacing what was there; None takes the stamp away."""
+    connection.execute(stamps.delete().where(stamps.c.key == key))
+    if value is not None:
+        add(connection, stamps, [{"key": key, "value": value}])
+
+
+def journal_end(connection: Connection) -> tuple[int, str] | None:
+    """Number and sha256 of the entry that was brought to the journal last; None in a warehouse that brought none yet."""
+    number, _, sha256 = (stamped(connection, JOURNAL_END) or "").partition(" ")
+    return (int(number), sha256) if number else None
 
 
 def owe(connection: Connection, kind: str, body: Mapping[str, Any]) -> None:

@@ -103,10 +103,13 @@ def before(
     return _rows(connection, query.order_by(*newest_first).limit(count))
 
 
-def opens(connection: Connection, dataset: str, part: str, place: Order) -> bool:
-    """True when the reading at that place opens a vintage that stands."""
+def opens(connection: Connection, dataset: str, part: str, place: Order, batch_id: str) -> bool:
+    """True when a batch's reading at that place opens a vintage that stands."""
     query = _standing().where(
-        ledger.line.c.dataset == dataset, ledger.line.c.part == part, _place(ledger.line) == _literal(place)
+        ledger.line.c.dataset == dataset,
+        ledger.line.c.part == part,
+        _place(ledger.line) == _literal(place),
+        ledger.line.c.batch_id == batch_id,
     )
     return connection.execute(query).first() is not None
 
@@ -147,6 +150,16 @@ def looked_between(
     query = _counting(dataset, part, edition).where(ledger.readings.c.place > after)
     query = query if until is None else query.where(_place(ledger.readings) < _literal(until))
     return connection.execute(query.limit(1)).first() is not None
+
+
+def last_look(
+    connection: Connection, dataset: str, part: str, *, until: str | None = None, edition: int | None = None
+) -> str | None:
+    """The place of the last reading that counts, at or before an instant (None: at all); None when there is none."""
+    query = _counting(dataset, part, edition).with_only_columns(func.max(ledger.readings.c.place))
+    query = query if until is None else query.where(ledger.readings.c.place <= until)
+    place: str | None = connection.execute(query).scalar_one()
+    return place
 
 
 def vintage(connection: Connection, vintage_id: str) -> Row | None:

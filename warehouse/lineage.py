@@ -8,12 +8,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow.parquet as pq
 from sqlalchemy import Connection, func, select
 
 from warehouse import clock, ledger, line
 from warehouse.errors import UsageError
 from warehouse.publish import read_batch
-from warehouse.questions import Row, find, values
+from warehouse.questions import Row, find, line_of, values
 from warehouse.schema import Decision
 from warehouse.store import Warehouse
 
@@ -44,8 +45,10 @@ def lineage(
     answer = found[0]
     with warehouse.engine.connect() as connection:
         asked = find(connection, series)
-        visible = line.visible(connection, asked.dataset, asked.part, edition=answer["edition"])
-        vintage = _origin(visible, answer["vintage"], series, period)
+        behind = line_of(warehouse, connection, asked, answer["edition"])
+        shown = next(row for row in behind.vintages if row["vintage_id"] == answer["vintage"])
+        visible = line.visible(connection, asked.dataset, shown["part"], edition=answer["edition"])
+        vintage = _origin(visible, shown, _entity(warehouse, shown, asked.key), period)
         batch_id = vintage["batch_id"]
         batch = connection.execute(select(ledger.batches).where(ledger.batches.c.batch_id == batch_id)).mappings().one()
         decisions = (
@@ -60,7 +63,9 @@ def lineage(
         checks = (
             connection.execute(
                 select(ledger.check_results)
-                .where(ledger.check_results.c.batch_id == batch_id, ledger.check_results.c.part.in_((asked.part, "")))
+                .where(
+                    ledger.check_results.c.batch_id == batch_id, ledger.check_results.c.part.in_((vintage["part"], ""))
+                )
                 .order_by(ledger.check_results.c.number)
             )
             .mappings()
@@ -69,7 +74,7 @@ def lineage(
         payloads = (
             connection.execute(
                 select(ledger.payloads)
-                .where(ledger.payloads.c.batch_id == batch_id, ledger.payloads.c.part == asked.part)
+                .where(ledger.payloads.c.batch_id == batch_id, ledger.payloads.c.part == vintage["part"])
                 .order_by(ledger.payloads.c.number)
             )
             .mappings()
@@ -116,21 +121,27 @@ def lineage(
     }  # fmt: skip
 
 
-def _origin(visible: list[line.Row], vintage_id: str, series: str, period: str) -> line.Row:
+def _entity(warehouse: Warehouse, vintage: line.Row, key: str) -> str:
+    """The area of a series, as a vintage says."""
+    of_it = [("vintage_id", "=", vintage["vintage_id"]), ("series_key", "=", key)]
+    path = warehouse.path(vintage["series_file"])
+    return str(pq.read_table(path, columns=["entity"], filters=of_it, partitioning=None).column(0)[0])
+
+
+def _origin(visible: list[line.Row], vintage: line.Row, entity: str, period: str) -> line.Row:
     """The vintage whose own reading holds a cell: a partial read took what lay outside its scope from its predecessor."""
     held = {row["vintage_id"]: row for row in visible}
-    vintage = held[vintage_id]
-    while not _inside(vintage["scope"], series, period) and vintage["predecessor_id"] in held:
+    while not _inside(vintage["scope"], entity, period) and vintage["predecessor_id"] in held:
         vintage = held[vintage["predecessor_id"]]
     return vintage
 
 
-def _inside(scope: Row, series: str, period: str) -> bool:
+def _inside(scope: Row, entity: str, period: str) -> bool:
     start, end, entities = scope["start"], scope["end"], scope["entities"]
     return (
         (start is None or clock.period_start(period) >= clock.period_start(start))
         and (end is None or clock.period_start(period) <= clock.period_end(end))
-        and (entities is None or any(entity in series.split(":")[1].split(".") for entity in entities))
+        and (entities is None or entity in entities)
     )
 
 
@@ -167,13 +178,13 @@ def batches(warehouse: Warehouse, dataset: str | None = None, *, limit: int = 30
         {
             "batch": row["batch_id"],
             "dataset": row["dataset"],
-            "decision": row["decision"] or row["state"],
+            "decision": row["decision"] if row["state"] == "done" else row["state"],
             "at": row["finished_at"] or row["started_at"],
             "edition": row["edition"],
             "actor": row["actor"],
             "message": row["message"],
             "failed": ", ".join(sorted(failed.get(row["batch_id"], []))),
-            "can": _can(row["decision"]),
+            "can": _can(row["decision"]) if row["state"] == "done" else "",
         }
         for row in rows
     ]
@@ -198,7 +209,10 @@ def batch(warehouse: Warehouse, batch_id: str) -> Row:
         failed = [_check(item) for item in checks.mappings()]
     names = ("batch_id", "dataset", "decision", "state", "edition", "message", "started_at", "finished_at", "actor")
     return {
-        "batch": {**{name: row[name] for name in names}, "can": _can(row["decision"])},
+        "batch": {
+            **{name: row[name] for name in names},
+            "can": _can(row["decision"]) if row["state"] == "done" else "",
+        },
         "decisions": decisions,
         "failed": failed,
         "parts": row["header"].get("parts", {}),

@@ -379,12 +379,18 @@ def record_failure(warehouse: Warehouse, batch_id: str, archived: Sequence[Paylo
 
 
 def flush_journal(warehouse: Warehouse) -> None:
-    """Bring owed entries to the journal; the caller holds the publish lock."""
+    """Bring owed entries to the journal; the caller holds the publish lock.
+
+    Raises Corrupted when the journal does not end where the last flush left it.
+    """
     columns = ledger.outbox.c
     with warehouse.engine.connect() as connection:
-        owed = connection.execute(select(columns.number, columns.kind, columns.body).order_by(columns.number)).all()
-    if not owed:
-        return
-    warehouse.journal.append([(number, kind, body) for number, kind, body in owed])
-    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        connection.execute(ledger.outbox.delete().where(columns.number <= owed[-1].number))
+        rows = connection.execute(select(columns.number, columns.kind, columns.body).order_by(columns.number))
+        owed = [(number, kind, body) for number, kind, body in rows]
+        after = ledger.journal_end(connection)
+    end = warehouse.journal.append(owed, after) if after else warehouse.journal.append(owed)
+    if owed:
+        with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+            connection.execute(ledger.outbox.delete().where(columns.number <= owed[-1][0]))
+            if end is not None and end != after:
+                ledger.stamp(connection, ledger.JOURNAL_END, f"{end[0]} {end[1]}")

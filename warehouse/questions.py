@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from warehouse import clock, ledger, line
 from warehouse.errors import UsageError
@@ -36,7 +37,12 @@ class Asked:
 
     dataset: str
     key: str
-    part: str
+    parts: tuple[str, ...]  # in which it is or was, the first one first
+
+    @property
+    def part(self) -> str:
+        """The part that it came to last."""
+        return self.parts[-1]
 
     @property
     def name(self) -> str:
@@ -45,8 +51,29 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Line:
+    """The vintages behind a series, in known order.
+
+    Of one part all of them; of several parts those that hold the series, and those that let go of it.
+    """
+
+    vintages: Sequence[Mapping[str, Any]]
+    gone: frozenset[str] = frozenset()  # of several parts: the vintages that do not hold it any more
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """Without those that let go of a series which another part held at that moment."""
+        holders: set[str] = set()
+        rows = []
+        for row in self.vintages:
+            (holders.discard if row["vintage_id"] in self.gone else holders.add)(row["part"])
+            if row["vintage_id"] not in self.gone or not holders:
+                rows.append(row)
+        return rows
+
+
+@dataclass(frozen=True)
 class _Chosen:
-    """The vintage that answers for a part, and what surrounds it."""
+    """The vintage that answers for a series, and what surrounds it."""
 
     vintage: Mapping[str, Any]
     next_known_from: str | None
@@ -54,22 +81,37 @@ class _Chosen:
     ambiguous: bool
 
 
-def find(connection: Connection, series: str) -> Asked:
-    """A series by its name `dataset:key`. Raises UsageError, with the nearest names held, when there is none."""
+def find(connection: Connection, series: str, edition: int | None = None) -> Asked:
+    """A series by its name `dataset:key`, with its parts up to an edition (None: all; before the first: that one).
+
+    Raises UsageError, with the nearest names held, when there is none.
+    """
     dataset, colon, key = series.partition(":")
     columns = ledger.series_index.c
     if colon:
-        part = connection.execute(
-            select(columns.part).where(columns.dataset == dataset, columns.series_key == key)
-        ).scalar_one_or_none()
-        if part is not None:
-            return Asked(dataset, key, part)
-    held = [
-        f"{name}:{other}" for name, other in connection.execute(select(columns.dataset, columns.series_key)).tuples()
-    ]
+        query = select(columns.part, columns.published_in).where(columns.dataset == dataset, columns.series_key == key)
+        found = connection.execute(query.order_by(columns.published_in, columns.part)).all()
+        if found:
+            parts = tuple(part for part, begun in found if edition is None or begun <= edition)
+            return Asked(dataset, key, parts or (found[0].part,))
+    names = select(columns.dataset, columns.series_key).distinct()
+    held = [f"{name}:{other}" for name, other in connection.execute(names).tuples()]
     near = difflib.get_close_matches(series, held, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(near)}?" if near else "`figurekeeper series` lists what is held"
     raise UsageError(f"no series '{series}' is held", next_step=hint)
+
+
+def not_yet(warehouse: Warehouse, series: Sequence[str], edition: int | str | None) -> dict[str, int]:
+    """The series that an edition does not hold yet, and the first edition that does. Raises UsageError as `values` does."""
+    columns = ledger.series_index.c
+    with warehouse.engine.connect() as connection:
+        at = line.edition(connection, warehouse.profile, edition)
+        since = {}
+        for one in (find(connection, name) for name in series):
+            query = select(func.min(columns.published_in))
+            held = connection.execute(query.where(columns.dataset == one.dataset, columns.series_key == one.key))
+            since[one.name] = int(held.scalar_one())
+    return {name: begun for name, begun in since.items() if begun > at}
 
 
 def values(
@@ -86,7 +128,12 @@ def values(
     Rows: series, period, value, unit, multiplier (power of ten), value_text (as published), status, known_from, precision,
     basis, vintage, edition, next_known_from (of the next vintage held), gap (nobody looked between the vintage used and the
     next one, so the public may have known another), ambiguous (the date asked lies inside an imprecise stamp). `period` is one
-    period or A:B. Raises UsageError for an unknown series, date, period or edition.
+    period or A:B.
+
+    An explicit edition is frozen at its birth. Without one, readings that only confirmed what the newest edition says count
+    at once, so that `gap` may be false here and true for the same edition by its number. A series that was in several parts
+    is answered by the one that holds it at that moment, of several by the one that was read last; at one moment, by the last
+    in the order of names. Raises UsageError for an unknown series, date, period or edition.
     """
     if first and as_of is not None:
         raise UsageError("--first and --as-of exclude each other", next_step="ask for one of them")
@@ -94,21 +141,21 @@ def values(
     known = clock.parse_as_of(as_of) if as_of is not None else None
     with warehouse.engine.connect() as connection:
         at = line.edition(connection, warehouse.profile, edition)
-        asked = [find(connection, name) for name in series]
+        asked = [find(connection, name, at) for name in series]
         rows: list[Row] = []
-        for part, group in _by_part(asked).items():
-            visible = line.visible(connection, *part, edition=at)
+        for group in _together(asked):
+            behind = line_of(warehouse, connection, group[0], at)
             if first:
-                chosen = {row["vintage_id"]: _Chosen(row, None, False, False) for row in visible}
+                chosen = {row["vintage_id"]: _Chosen(row, None, False, False) for row in behind.vintages}
             else:
                 frozen = at if edition is not None else None
-                one = _choose(connection, visible, known, frozen)
+                one = _choose(connection, behind, known, frozen)
                 chosen = {one.vintage["vintage_id"]: one} if one is not None else {}
             cells = _cells(warehouse, [item.vintage for item in chosen.values()], group, start, end)
             if first:
-                cells = _first_held(cells, visible)
+                cells = _first_held(cells, behind.vintages)
             units = _units(warehouse, [item.vintage for item in chosen.values()], group)
-            rows += [_answer(cell, chosen[cell["vintage_id"]], units, part[0], at) for cell in cells]
+            rows += [_answer(cell, chosen[cell["vintage_id"]], units, group[0].dataset, at) for cell in cells]
     order = {name: position for position, name in enumerate(series)}
     return sorted(rows, key=lambda row: (order[row["series"]], row["period"]))
 
@@ -120,13 +167,14 @@ def vintages(
 
     Rows: series, known_from, precision, basis, stamp, vintage, batch, edition, and with `period` also period, value,
     value_text, status, changed (differs from the vintage before); without it the number of the part's observations. A vintage
-    that holds no observation of the period has value None.
+    that holds no observation of the period has value None. A series that was in several parts: of each part the vintages that
+    hold it, and those with which it ceased to be held.
     """
     start, end = clock.parse_periods(period)
     with warehouse.engine.connect() as connection:
         at = line.edition(connection, warehouse.profile, edition)
-        asked = find(connection, series)
-        visible = line.visible(connection, asked.dataset, asked.part, edition=at)
+        asked = find(connection, series, at)
+        visible = line_of(warehouse, connection, asked, at).told()
     base = [
         {
             "series": asked.name,
@@ -160,7 +208,10 @@ def vintages(
 
 
 def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
-    """Every series held in the newest vintages: series, part, label, entity, unit, multiplier, first, last, observations."""
+    """Every series held in the newest vintages: series, part, label, entity, unit, multiplier, first, last, observations.
+
+    Of several parts that hold a series, the one that answers for it.
+    """
     with warehouse.engine.connect() as connection:
         newest = line.newest(connection, dataset)
     if not newest:
@@ -173,42 +224,86 @@ def series(warehouse: Warehouse, dataset: str | None = None) -> list[Row]:
     }
     query = f"""
         select s.dataset || ':' || s.series_key as series, s.part, s.label, s.entity, s.unit, s.multiplier,
-               min(o.period) as first, max(o.period) as last, count(o.period) as observations
+               min(o.period) as first, max(o.period) as last, count(o.period) as observations, s.vintage_id
         from read_parquet(?) s left join (select * from read_parquet(?) where {_FILLED}) o
             on o.vintage_id = s.vintage_id and o.series_key = s.series_key
         where s.vintage_id in (select unnest(?))
         group by all order by series"""
     names = ("series", "part", "label", "entity", "unit", "multiplier", "first", "last", "observations")
+    states = {row["vintage_id"]: row for row in newest}
     with scratch() as database:
-        rows = database.execute(
-            query, [files["series"], files["observations"], [row["vintage_id"] for row in newest]]
-        ).fetchall()
-    return [dict(zip(names, row, strict=True)) for row in rows]
+        rows = database.execute(query, [files["series"], files["observations"], list(states)]).fetchall()
+    held: dict[str, dict[str, Row]] = defaultdict(dict)
+    for *told, vintage_id in rows:
+        held[told[0]][vintage_id] = dict(zip(names, told, strict=True))
+    with warehouse.engine.connect() as connection:
+        return [
+            found[_read_last(connection, [states[name] for name in found], None, None)["vintage_id"]]
+            for found in held.values()
+        ]
 
 
-def _by_part(asked: Sequence[Asked]) -> dict[tuple[str, str], list[Asked]]:
-    groups: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+def _together(asked: Sequence[Asked]) -> list[list[Asked]]:
+    """The series of one part together; each that was in several parts alone, since it has a line of its own."""
+    groups: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
     for item in asked:
-        groups[item.dataset, item.part].append(item)
-    return groups
+        alone = (item.key,) if len(item.parts) > 1 else ()
+        groups[item.dataset, *item.parts, *alone].append(item)
+    return list(groups.values())
 
 
-def _choose(
-    connection: Connection, visible: Sequence[Mapping[str, Any]], known: datetime | None, edition: int | None
-) -> _Chosen | None:
+def line_of(warehouse: Warehouse, connection: Connection, asked: Asked, edition: int) -> Line:
+    """The vintages behind a series in an edition, over all its parts."""
+    lines = [line.visible(connection, asked.dataset, part, edition=edition) for part in asked.parts]
+    if len(lines) == 1:
+        return Line(lines[0])
+    if not any(lines):
+        return Line([])
+    holding = _holding(warehouse, [row for rows in lines for row in rows], asked.key)
+    held = [row for rows in lines for row in rows if row["vintage_id"] in holding]
+    steps = [step for rows in lines for step in pairwise(rows)]
+    gone = [row for before, row in steps if before["vintage_id"] in holding and row["vintage_id"] not in holding]
+    in_order = sorted([*held, *gone], key=lambda row: (row["known_from"], *line.order_of(row)))
+    return Line(in_order, frozenset(row["vintage_id"] for row in gone))
+
+
+def _holding(warehouse: Warehouse, vintages: Sequence[Mapping[str, Any]], key: str) -> set[str]:
+    """Which of some vintages hold a series."""
+    files = sorted({str(warehouse.path(row["series_file"])) for row in vintages})
+    with scratch() as database:
+        rows = database.execute("select vintage_id from read_parquet(?) where series_key = ?", [files, key]).fetchall()
+    return {vintage_id for (vintage_id,) in rows}
+
+
+def _choose(connection: Connection, behind: Line, known: datetime | None, edition: int | None) -> _Chosen | None:
     """The vintage known at an instant (None: at all), and how sure one can be of that."""
-    if known is None:
-        return _Chosen(visible[-1], None, False, False) if visible else None
-    limit = clock.to_text(known)
-    before = [row for row in visible if row["known_from"] <= limit]
-    if not before:
+    limit = clock.to_text(known) if known is not None else None
+    states = {row["part"]: row for row in behind.vintages if limit is None or row["known_from"] <= limit}
+    holding = [row for row in states.values() if row["vintage_id"] not in behind.gone]
+    if not holding:
         return None
-    vintage = before[-1]
-    after = visible[len(before)] if len(before) < len(visible) else None
+    vintage = _read_last(connection, holding, limit, edition)
+    if known is None or limit is None:
+        return _Chosen(vintage, None, False, False)
+    after = next((row for row in behind.vintages if row["known_from"] > limit), None)
     until = line.order_of(after) if after is not None else None
     looked = line.looked_between(connection, vintage["dataset"], vintage["part"], limit, until, edition=edition)
     ambiguous = any(_inside_stamp(row, known) for row in (vintage, after) if row is not None)
     return _Chosen(vintage, after["known_from"] if after is not None else None, not looked, ambiguous)
+
+
+def _read_last(
+    connection: Connection, states: Sequence[Mapping[str, Any]], limit: str | None, edition: int | None
+) -> Mapping[str, Any]:
+    """Of the states of several parts the one that was read last up to an instant, by readings that count."""
+    if len(states) == 1:
+        return states[0]
+
+    def read(row: Mapping[str, Any]) -> tuple[str, str]:
+        looked = line.last_look(connection, row["dataset"], row["part"], until=limit, edition=edition)
+        return max(row["known_from"], looked or ""), row["part"]
+
+    return max(states, key=read)
 
 
 def _inside_stamp(vintage: Mapping[str, Any], known: datetime) -> bool:

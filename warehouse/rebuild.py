@@ -31,6 +31,8 @@ from warehouse.truth import Progress, Truth
 
 #: Beside the warehouse folders of a home: what is being built there.
 _YARD = ".replay"
+#: The stamp of a warehouse that a replay goes into.
+_UNFINISHED = "unfinished"
 Finish = Callable[[Warehouse], None]
 Owed = tuple[int, str, dict[str, Any]]
 
@@ -40,14 +42,17 @@ def into_home(
 ) -> Replayed:
     """Replay a truth into HOME/<profile>, where nothing is yet; what a replay that was cut off left is removed first.
 
-    Raises UsageError when a warehouse is there, Corrupted, Differs, Busy when another replay is at work.
+    Raises UsageError when a warehouse is there or the source has none, Corrupted, Differs, Busy when another replay is at work.
     """
     place = home.resolve() / profile
+    _assert_told(source)
     if place.exists():
         raise UsageError(
             f"{place} exists already",
             next_step="choose another folder, or move that one away: a replay never writes into what is there",
         )
+    if isinstance(source, LocalStorage):
+        truth.assert_apart(source.root, place)
     with building(home, profile) as yard:
         done = build(source, yard, profile, parsers, progress=progress)
         make_folder(home.resolve())
@@ -70,33 +75,56 @@ def into_server(
 ) -> Replayed:
     """Replay a truth into an empty warehouse of the server form, which nobody can open until it is whole.
 
-    Raises UsageError when it is not empty, Corrupted, Differs.
+    `warehouse` may be one that a replay into it, cut off, left `unfinished`: what that one brought is removed first.
+    Raises UsageError when it is not empty or the source is, Corrupted, Differs, Busy when another replay is at work.
     """
+    _assert_told(source)
+    with warehouse.locks.held("replay", wait=0.0):
+        _make_empty(warehouse)
+        truth.copy(source, warehouse.storage)
+        tables = warehouse.tables
+        done = replay(Truth(warehouse.storage), warehouse, parsers, progress=progress)
+        warehouse.tables, warehouse.journal = tables, Journal(warehouse.storage)
+        _stamp(warehouse, TABLES_AT, "nowhere yet")
+        with warehouse.publish_lock():
+            settle(warehouse)
+        _stamp(warehouse, _UNFINISHED, None)
+    return done
+
+
+def _assert_told(source: Storage) -> None:
+    """Raises UsageError when there is nothing to replay: the name of its folder may be mistyped."""
+    if not Truth(source).journal.segments():
+        raise UsageError(
+            f"there is no journal in {source.address('')}",
+            next_step="set FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE to where a warehouse is",
+        )
+
+
+def _make_empty(warehouse: Warehouse) -> None:
+    """Stamp an empty warehouse as unfinished, or empty one that bears the stamp. Raises UsageError for any other."""
     with warehouse.engine.connect() as connection:
+        stamps = dict(connection.execute(select(ledger.stamps.c.key, ledger.stamps.c.value)).tuples().all())
         empty = connection.execute(select(ledger.batches.c.batch_id).limit(1)).first() is None
-    if not empty or warehouse.journal.segments():
+    if _UNFINISHED not in stamps and (not empty or warehouse.journal.segments()):
         raise UsageError(
             f"the warehouse in {warehouse.place} is not empty",
             next_step="name an empty catalogue and bucket, or drop the schema and the objects of what is there",
         )
-    _stamp(warehouse, "unfinished", "a replay into it has not ended")
-    truth.copy(source, warehouse.storage)
-    tables = warehouse.tables
-    done = replay(Truth(warehouse.storage), warehouse, parsers, progress=progress)
-    warehouse.tables, warehouse.journal = tables, Journal(warehouse.storage)
-    _stamp(warehouse, TABLES_AT, "nowhere yet")
-    with warehouse.publish_lock():
-        settle(warehouse)
-    _stamp(warehouse, "unfinished", None)
-    return done
+    stamps[_UNFINISHED] = "a replay into it has not ended"
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        ledger.metadata.drop_all(connection)  # and so all numbering begins again
+        ledger.metadata.create_all(connection)
+        ledger.add(connection, ledger.stamps, [{"key": key, "value": value} for key, value in stamps.items()])
+    for folder in (truth.JOURNAL, truth.PAYLOADS, "tables"):
+        for name in warehouse.storage.list(folder):
+            warehouse.storage.remove(name)
 
 
 def _stamp(warehouse: Warehouse, key: str, value: str | None) -> None:
     """Set a stamp, or take it away. One that is `unfinished` cannot be opened."""
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        connection.execute(ledger.stamps.delete().where(ledger.stamps.c.key == key))
-        if value is not None:
-            ledger.add(connection, ledger.stamps, [{"key": key, "value": value}])
+        ledger.stamp(connection, key, value)
 
 
 @contextmanager
@@ -128,12 +156,11 @@ def build(
     `owed` are entries that had not reached the source's journal; `finish` is called with the warehouse when the journal has
     been carried out, before it is closed.
     """
-    target = LocalStorage(home.resolve() / profile)
-    truth.copy(source, target, link=True)
-    Truth(target).journal.append(owed)
     warehouse = Warehouse(home, profile)
     _hurry(warehouse)
-    done = replay(Truth(target), warehouse, parsers, progress=progress)
+    truth.copy(source, warehouse.storage, link=True)
+    Journal(warehouse.storage).append(owed)
+    done = replay(Truth(warehouse.storage), warehouse, parsers, progress=progress)
     warehouse.journal = Journal(warehouse.storage)
     if finish is not None:
         finish(warehouse)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.engine import RowMapping
 
-from warehouse import clock, ledger
+from warehouse import clock, ledger, line
 from warehouse.arrange import Arrangement
 from warehouse.payloads import PayloadArchive
 from warehouse.schema import CheckResult, Payload
@@ -127,24 +127,16 @@ def edition_body(connection: Connection, edition: int | None) -> dict[str, Any]:
 
 
 def index_series(warehouse: Warehouse, connection: Connection, vintages: Sequence[Mapping[str, Any]]) -> None:
-    """Say of every series of newly visible vintages to which part it belongs now."""
-    columns = ledger.series_index.c
+    """Say of every series of vintages that begin to stand in the newest edition in which part it is; nothing is forgotten."""
+    columns, edition = ledger.series_index.c, line.newest_edition(connection)
     for vintage in vintages:
         path, of_it = warehouse.path(vintage["series_file"]), [("vintage_id", "=", vintage["vintage_id"])]
         keys = pq.read_table(path, columns=["series_key"], filters=of_it, partitioning=None).column(0).to_pylist()
         dataset, part = vintage["dataset"], vintage["part"]
         known = select(columns.series_key).where(columns.dataset == dataset, columns.part == part)
         new = sorted(set(keys) - set(connection.execute(known).scalars()))
-        for start in range(0, len(new), 1000):
-            some = new[start : start + 1000]
-            connection.execute(
-                ledger.series_index.delete().where(columns.dataset == dataset, columns.series_key.in_(some))
-            )
-            ledger.add(
-                connection,
-                ledger.series_index,
-                [{"dataset": dataset, "series_key": key, "part": part} for key in some],
-            )
+        told = {"dataset": dataset, "part": part, "published_in": edition}
+        ledger.add(connection, ledger.series_index, [{**told, "series_key": key} for key in new])
 
 
 def payload_row(batch_id: str, number: int, part: str | None, payload: Payload) -> dict[str, Any]:

@@ -90,7 +90,12 @@ def render(warehouse: Warehouse, found: EditionReport) -> str:
     for row in found.rows:
         counts[row["kind"]] += bool(row["period"])
     busiest = revisions.busiest(found.rows, _BUSIEST)
-    redefined = [row for row in found.rows if not row["period"]]
+    rewritten = {
+        row["part"]: {"series": row["part"], "detail": row["detail"]}
+        for row in found.rows
+        if row["kind"] == "redefinition" and row["period"] and row["detail"]
+    }
+    redefined = [*rewritten.values(), *(row for row in found.rows if not row["period"])]
     return fill(
         "revisions.html",
         data={"profile": warehouse.profile},

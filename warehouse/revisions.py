@@ -118,10 +118,11 @@ def revisions(
 
     Rows: series, period, kind, weight, old, new, relative, old_status, new_status (None: no such row), detail, cause,
     numerator_share, explained_before, explained_vintage, part, known_from, vintage, before (the vintage it is compared with).
-    A redefinition has one more row, without a period, whose `detail` says what was redefined, old → new; `cause` says by which
-    side a ratio moved, and the two after it by which vintages of that side one knows (warehouse/causes.py). `of` is a dataset, a
-    series, a batch (what it changed when it was published), or None for all; `since` keeps changes known from the beginning of
-    that year, month or day on. Raises UsageError for an unknown dataset or series, UnknownBatch.
+    A redefinition has one more row, without a period, whose `detail` says what was redefined, old → new; where the numbers alone
+    show it (warehouse/compare.py), the `detail` of each changed cell is the evidence. `cause` says by which side a ratio moved,
+    and the two after it by which vintages of that side one knows (warehouse/causes.py). `of` is a dataset, a series, a batch
+    (what it changed when it was published), or None for all; `since` keeps changes known from the beginning of that year, month
+    or day on. Raises UsageError for an unknown dataset or series, UnknownBatch.
     """
     oldest_first = list(iter_revisions(warehouse, of, since=since, edition=edition, printed=printed))[::-1]
     return sorted(oldest_first, key=lambda row: (row["known_from"], row["series"], row["period"]))
@@ -200,7 +201,7 @@ def changes(step: Step, causes: Causes, printed: Printed | None = None) -> list[
                 "relative": cell["rel_change"],
                 "old_status": cell["old_status"],
                 "new_status": cell["new_status"],
-                "detail": cause.detail if cause else "",
+                "detail": cause.detail if cause else comparison.rewritten if cell["kind"] == "redefinition" else "",
                 "cause": cause.side if cause else None,
                 "numerator_share": cause.numerator_share if cause else None,
                 "explained_before": cause.before if cause else None,

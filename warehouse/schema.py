@@ -250,7 +250,8 @@ class Comparison:
     `changes` has schema CHANGES and holds every cell that is not equal (noise included, weight tells); `evidence` has
     schema EVIDENCE, one row a series of either side; `older_equal` counts, for up to five older vintages, the common cells
     that equal it, newest first, as does `predecessor_equal` for the predecessor (the ground of the rollback rule).
-    `redefinitions` has schema REDEFINITIONS.
+    `redefinitions` has schema REDEFINITIONS. `rewritten` is the evidence that every revision of the part is a redefinition,
+    though the provider says of none that it means something else; "" otherwise.
     """
 
     predecessor_id: str
@@ -259,6 +260,7 @@ class Comparison:
     predecessor_equal: int
     older_equal: tuple[int, ...] = ()
     redefinitions: pa.Table = field(default_factory=REDEFINITIONS.empty_table)
+    rewritten: str = ""
 
     @property
     def redefined(self) -> dict[str, list[str]]:

@@ -1,8 +1,8 @@
 """The analysts' file: a read-only indicators.duckdb beside the tables, written anew after each run and renamed into place.
 
-It holds the current values as a table, every visible vintage as views over the Parquet files, and a comment on every column;
-an open connection keeps the old file and neither stops a refresh nor sees half of one. Nothing is stored here that the tables
-do not hold.
+It holds the current values as a table, the readings that count, every visible vintage as views over the Parquet files, and a
+comment on every column; an open connection keeps the old file and neither stops a refresh nor sees half of one. Nothing is
+stored here that the tables do not hold.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _COMMENTS = {
     "stamp": "the publisher's stamp as given",
     "vintage_id": "the vintage",
     "vintage": "the vintage",
-    "edition": "the edition of this file",
+    "edition": "the edition of this file; readings that only confirmed it count too, unlike in an answer for its number",
     "url": "the request",
     "method": "HTTP method of the request",
     "number": "order of the answers of a batch",
@@ -70,7 +70,11 @@ _COMMENTS = {
     "written_at": "when this file was written, UTC",
     "old": "value in the vintage before",
     "new": "value in this vintage",
-    "kind": "revision, first value, withdrawal",
+    "kind": "as figurekeeper revisions says it, but for rebasing, redefinition and correction of ours, which need more than SQL: "
+    "such cells are a revision, break, first value, ... here, and a redefinition has no row of its own without a period",
+    "weight": "visible, or below display: the change cannot be seen in the published digits",
+    "old_status": "flags in the vintage before; null: it had no such row",
+    "new_status": "flags in this vintage; null: it has no such row",
     "before": "the vintage before",
     "batch_id": "the refresh that brought it",
     "fetched_at": "when it was fetched, UTC",
@@ -85,8 +89,11 @@ _COMMENTS = {
     "predecessor_id": "the vintage before",
     "observations": "number of observations",
     "sha256": "of its last payload",
+    "scope_from": "first day asked for; of a complete read all three of scope_ are null",
+    "scope_to": "last day asked for",
+    "scope_entities": "areas asked for; what lies outside the scope is of the vintage before",
 }
-#: Questions as views. In `revisions`, `tolerance` says of each vintage when two values are the same number.
+#: Questions as views. `lineage` leads to the reading in whose scope a cell lies, as the verb does.
 _VIEWS = (
     """create view first_held as
     select o.dataset || ':' || o.series_key as series, o.period, arg_min(o.value, (v.known_from, v.place)) as value,
@@ -97,33 +104,70 @@ _VIEWS = (
          and least(length(ltrim(regexp_replace(a, '[-.]', '', 'g'), '0')),
                    length(ltrim(regexp_replace(b, '[-.]', '', 'g'), '0'))) >= 6
         then (0.5 + 5e-10) * pow(10, -least(length(split_part(a, '.', 2)), length(split_part(b, '.', 2)))) else 0 end)""",
+    "create macro flags(s) as (case when coalesce(s, '') = 'A' then '' else coalesce(s, '') end)",
+    "create macro broken(s) as list_contains(string_split(coalesce(s, ''), ';'), 'B')",
     """create view revisions as
-    with steps as (select * from vintages where predecessor_id is not null),
-    cells as (
-        select s.vintage_id, n.dataset, n.series_key, n.period, n.value as new, n.value_text as new_text,
-               null as old, null as old_text
-        from steps s join observations n on n.vintage_id = s.vintage_id where n.value is not null
+    with places as (
+        select *, row_number() over (partition by dataset, part order by place, fetched_at, sha256) as position from vintages
+    ), steps as (select * from places where predecessor_id is not null),
+    held as (
+        select v.dataset, v.part, series_key, period, min(position) as first
+        from observations o join places v using (vintage_id) where value is not null group by all
+    ), cells as (
+        select s.vintage_id, true as after, series_key, period, value, value_text, status
+        from steps s join observations o on o.vintage_id = s.vintage_id
         union all
-        select s.vintage_id, o.dataset, o.series_key, o.period, null, null, o.value, o.value_text
-        from steps s join observations o on o.vintage_id = s.predecessor_id where o.value is not null
+        select s.vintage_id, false, series_key, period, value, value_text, status
+        from steps s join observations o on o.vintage_id = s.predecessor_id
     ), pairs as (
-        select vintage_id, dataset, series_key, period, any_value(old) as old, any_value(new) as new,
-               any_value(old_text) as old_text, any_value(new_text) as new_text
+        select vintage_id, series_key, period, any_value(value) filter (not after) as old, any_value(value) filter (after) as new,
+               any_value(value_text) filter (not after) as old_text, any_value(value_text) filter (after) as new_text,
+               any_value(status) filter (not after) as old_status, any_value(status) filter (after) as new_status
         from cells group by all
+    ), judged as (
+        select p.*, s.dataset, s.part, s.known_from, s.predecessor_id, s.position,
+               bool_or(old is not null) over (partition by vintage_id, series_key) as known,
+               (old is null and new is null) or coalesce(new = old or abs(new - old) <= greatest(
+                   s.same_within, s.same_within_relative * abs(old),
+                   case when s.same_by_digits then half_unit(old_text, new_text) else 0 end), false) as same,
+               flags(old_status) <> flags(new_status)
+               or (old is null and new is null and coalesce(old_text, '') <> coalesce(new_text, '')) as reflagged
+        from pairs p join steps s using (vintage_id)
     )
-    select p.dataset || ':' || series_key as series, period,
-           case when old is null then 'first value' when new is null then 'withdrawal' else 'revision' end as kind,
-           old, new, known_from, vintage_id as vintage, predecessor_id as before
-    from pairs p join steps s using (vintage_id)
-    where old is null or new is null or abs(new - old) > greatest(
-        s.same_within, s.same_within_relative * abs(old),
-        case when s.same_by_digits then half_unit(old_text, new_text) else 0 end)""",
+    select j.dataset || ':' || j.series_key as series, j.period,
+           case when old is not null and new is null then 'withdrawal'
+                when old is null and new is not null then
+                    case when h.first < j.position - 1 then 'reinstatement'
+                         when not known then 'coverage' else 'first value' end
+                when old_status is not null and broken(new_status) and not broken(old_status) then 'break'
+                when same then 'status change' else 'revision' end as kind,
+           case when not same and abs(new - old) < 0.5 * pow(10, -m.decimals)
+                then 'below display' else 'visible' end as weight,
+           old, new, old_status, new_status, j.known_from, j.vintage_id as vintage, j.predecessor_id as before
+    from judged j
+    left join held h on h.dataset = j.dataset and h.part = j.part and h.series_key = j.series_key and h.period = j.period
+    left join series m on m.vintage_id = j.vintage_id and m.series_key = j.series_key
+    where not same or reflagged""",
     """create view lineage as
-    select c.series, c.period, c.value, c.vintage, c.known_from, v.batch_id, p.number, p.method, p.url, p.status,
+    with recursive steps as (
+        select distinct vintage, vintage as origin, 0 as back from "current"
+        union all
+        select s.vintage, v.predecessor_id, back + 1 from steps s join vintages v on v.vintage_id = s.origin
+        where v.predecessor_id is not null
+          and (v.scope_from is not null or v.scope_to is not null or v.scope_entities is not null)
+    ), origins as (
+        select c.series, c.period, c.value, c.vintage, c.known_from, v.batch_id, v.part
+        from "current" c join steps s on s.vintage = c.vintage join vintages v on v.vintage_id = s.origin
+        where v.predecessor_id is null or (c.period_start >= coalesce(v.scope_from, c.period_start)
+          and c.period_start <= coalesce(v.scope_to, c.period_start)
+          and coalesce(list_contains(v.scope_entities, c.entity), true))
+        qualify row_number() over (partition by c.series, c.period order by s.back) = 1
+    )
+    select o.series, o.period, o.value, o.vintage, o.known_from, o.batch_id, p.number, p.method, p.url, p.status,
            p.fetched_at, p.sha256 as payload_sha256
-    from "current" c join vintages v on v.vintage_id = c.vintage
-    join payloads p on p.batch_id = v.batch_id and p.part = v.part""",
+    from origins o join payloads p on p.batch_id = o.batch_id and p.part = o.part""",
 )
+_LOOK = ("dataset", "part", "place", "fetched_at", "batch_id")
 _FILLED = "(o.value is not null or o.value_text is not null or o.status <> '')"
 
 
@@ -133,12 +177,17 @@ def write(warehouse: Warehouse) -> Path:
     with warehouse.engine.connect() as connection:
         edition = line.newest_edition(connection)
         visible = line.visible(connection, edition=edition)
-        rules = {part: line.equality(connection, *part) for part in {(row["dataset"], row["part"]) for row in visible}}
+        parts = sorted({(row["dataset"], row["part"]) for row in visible})
+        rules = {part: line.equality(connection, *part) for part in parts}
+        looks = [{name: row[name] for name in _LOOK} for part in parts for row in line.readings(connection, *part)]
     for left in warehouse.root.glob(f".{path.name}.*"):  # by a process that was killed while it wrote
         left.unlink(missing_ok=True)
     with replacing(path) as temporary, duckdb.connect(str(temporary)) as database:
         database.register("given", _vintages(visible, rules))
         database.execute("create table vintages as select * from given")
+        database.unregister("given")
+        database.register("given", pa.Table.from_pylist(looks, pa.schema([(name, pa.string()) for name in _LOOK])))
+        database.execute("create table readings as select * from given")
         database.unregister("given")
         _views(warehouse, database, visible)
         _current(database, edition)
@@ -185,6 +234,11 @@ def _vintages(visible: list[line.Row], rules: dict[tuple[str, str], Equality]) -
         name: pa.array([row[name] for row in visible], pa.int64() if name in numbers else pa.string()) for name in names
     }
     said = [rules[row["dataset"], row["part"]] for row in visible]
+    scopes = [row["scope"] for row in visible]
+    starts = [clock.period_start(scope["start"]) if scope["start"] is not None else None for scope in scopes]
+    ends = [clock.period_end(scope["end"]) if scope["end"] is not None else None for scope in scopes]
+    columns["scope_from"], columns["scope_to"] = pa.array(starts, pa.date32()), pa.array(ends, pa.date32())
+    columns["scope_entities"] = pa.array([scope["entities"] for scope in scopes], pa.list_(pa.string()))
     columns["same_within"] = pa.array([rule.absolute for rule in said], pa.float64())
     columns["same_within_relative"] = pa.array([rule.relative for rule in said], pa.float64())
     columns["same_by_digits"] = pa.array([rule.by_digits for rule in said], pa.bool_())
@@ -222,24 +276,40 @@ def _views(warehouse: Warehouse, database: duckdb.DuckDBPyConnection, visible: l
 
 
 def _current(database: duckdb.DuckDBPyConnection, edition: int) -> None:
-    """The newest vintage of each part, with what its series mean; and the same for any day, as a macro."""
+    """What each series says now, with what it means; and the same for any day, as a macro.
+
+    A series is answered from the newest vintage of its part; of several parts that hold it, of the one that was read last.
+    """
     columns = f"""
-        o.dataset || ':' || o.series_key as series, o.dataset, o.part, o.series_key, s.label, s.entity, o.period,
+        select o.dataset || ':' || o.series_key as series, o.dataset, o.part, o.series_key, s.label, s.entity, o.period,
         o.period_start, o.value, o.value_text, o.status, s.unit, s.multiplier, o.known_from, v."precision", v.basis,
         o.vintage_id as vintage, {edition} as edition
         from observations o
+        join answering a on a.vintage_id = o.vintage_id and a.series_key = o.series_key
         join vintages v on v.vintage_id = o.vintage_id
         join series s on s.vintage_id = o.vintage_id and s.series_key = o.series_key
-        where {_FILLED} and o.vintage_id in """
-    newest = (
-        "(select arg_max(vintage_id, (known_from, place, fetched_at, sha256)) from vintages{} group by dataset, part)"
-    )
-    database.execute(f'create table "current" as select {columns} {newest.format("")} order by series, period')
+        where {_FILLED}"""
     # Texts are compared, not timestamps: an analyst's session may be in any time zone.
-    database.execute(
-        f"create macro as_of(day) as table select {columns} "
-        + newest.format(" where known_from < strftime(day::date + interval 1 day, '%Y-%m-%d')")
-    )
+    until = "strftime(day::date + interval 1 day, '%Y-%m-%d')"
+    now, then = _answering(), _answering(f"where known_from < {until}", f"where place < {until}")
+    database.execute(f'create table "current" as {now} {columns} order by series, period')
+    database.execute(f"create macro as_of(day) as table {then} {columns}")
+
+
+def _answering(known: str = "", read: str = "") -> str:
+    """The vintage that answers for each series, as SQL: `known` bounds the vintages, `read` the readings."""
+    return f"""
+        with newest as (
+            select dataset, part, max(known_from) as known_from,
+                   arg_max(vintage_id, (known_from, place, fetched_at, sha256)) as vintage_id
+            from vintages {known} group by dataset, part
+        ), looks as (
+            select dataset, part, max(place) as place from readings {read} group by dataset, part
+        ), answering as (
+            select s.dataset, s.series_key, arg_max(s.vintage_id, (greatest(n.known_from, l.place), n.part)) as vintage_id
+            from series s join newest n on n.vintage_id = s.vintage_id
+            left join looks l on l.dataset = n.dataset and l.part = n.part group by s.dataset, s.series_key
+        )"""
 
 
 def _comment(database: duckdb.DuckDBPyConnection) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlalchemy import func, select
+from sqlalchemy import Connection, select
 
 from warehouse import ledger, line
 from warehouse.errors import FigurekeeperError
@@ -136,11 +136,31 @@ def _payloads(warehouse: Warehouse) -> tuple[int, list[str]]:
 
 
 def _journal(warehouse: Warehouse) -> tuple[int, list[str]]:
-    """Every entry fits its predecessor, and every decision of the ledger has one."""
+    """Every entry fits its predecessor, and the decisions that it tells, or that are owed to it, are those of the ledger."""
     with warehouse.engine.connect() as connection:
-        decided = connection.execute(select(func.count()).select_from(ledger.decisions)).scalar_one()
-        owed = connection.execute(select(func.count()).select_from(ledger.outbox)).scalar_one()
-    kinds = Counter(entry["kind"] for entry in warehouse.journal.entries())
-    told = kinds["batch"] + kinds["decision"]
-    missing = f"{told} decisions are in it, {owed} entries are owed, the ledger holds {decided} decisions"
-    return kinds.total(), [] if told + owed >= decided else [missing]
+        before = _decided(connection)  # earlier than what is owed, and than the journal: a publish may be under way
+        owed = connection.execute(select(ledger.outbox.c.kind, ledger.outbox.c.body)).tuples().all()
+        end = ledger.journal_end(connection)
+    entries = list(warehouse.journal.entries())
+    told = {decision for entry in entries for decision in _told(entry["kind"], entry["body"])}
+    with warehouse.engine.connect() as connection:
+        after = _decided(connection)
+    missing = before - told - {decision for kind, body in owed for decision in _told(kind, body)}
+    findings = [f"batch {batch}: that it was {decision} is not in the journal" for batch, decision in sorted(missing)]
+    findings += [
+        f"batch {batch}: that it was {decision} is in the journal alone" for batch, decision in sorted(told - after)
+    ]
+    if end is not None and end not in [(entry["n"], entry["sha256"]) for entry in entries]:
+        findings.append(f"entry {end[0]}, the last that was brought there, is missing or another one")
+    return len(entries), findings
+
+
+def _decided(connection: Connection) -> set[tuple[str, str]]:
+    columns = ledger.decisions.c
+    return set(connection.execute(select(columns.batch_id, columns.decision)).tuples())
+
+
+def _told(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The decision that a journal entry tells, if it tells one."""
+    if kind in ("batch", "decision"):
+        yield body["batch_id"], body["decision"]

@@ -69,6 +69,12 @@ class Storage(Protocol):
     def iceberg_properties(self) -> dict[str, str]:
         """What PyIceberg must know to reach these addresses."""
 
+    def errors(self, name: str) -> AbstractContextManager[None]:
+        """Typed errors for a block in which others read and write below `name` by its address.
+
+        StoreUnreachable, StoreUnwritable; FileNotFoundError stays one.
+        """
+
 
 class LocalStorage:
     """A folder of this machine."""
@@ -131,6 +137,10 @@ class LocalStorage:
         """Its own file access, which fsyncs: PyIceberg's does not."""
         return {"py-io-impl": "warehouse.durable_io.DurableFileIO"}
 
+    def errors(self, name: str) -> AbstractContextManager[None]:
+        """Those of the disk."""
+        return storage_errors(self.address(name))
+
     def _names(self, folder: str, deep: bool) -> Iterator[str]:
         found = []
         for where, below, names in os.walk(self.root / folder):
@@ -144,8 +154,9 @@ class LocalStorage:
 class ObjectStorage:
     """A bucket of an S3-compatible store. Credentials are taken from the usual AWS_* variables or files."""
 
-    def __init__(self, uri: str, cache: Path) -> None:
-        """`uri`: s3://bucket/prefix?endpoint=http://host:port&region=…; `cache`: a local folder for copies."""
+    def __init__(self, uri: str, profile: str, cache: Path) -> None:
+        """`uri`: s3://bucket/prefix?endpoint=http://host:port&region=…, where each profile has a folder of its own;
+        `cache`: a local folder for copies."""
         parts = urlsplit(uri)
         asked = parse_qs(parts.query)
         if parts.scheme != "s3" or not parts.netloc or parts.username or set(asked) - {"endpoint", "region"}:
@@ -154,19 +165,19 @@ class ObjectStorage:
                 next_step="mend FIGUREKEEPER_STORAGE_URI; credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )
         self.cache = cache
-        self.base = f"{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
+        self.base = "/".join(part for part in (parts.netloc, parts.path.strip("/"), profile) if part)
         self.endpoint = asked["endpoint"][0] if "endpoint" in asked else None
         set_up = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         self.region = asked["region"][0] if "region" in asked else set_up
 
     def read(self, name: str) -> bytes:
         """The bytes of that name. Raises FileNotFoundError."""
-        with self._errors(), self._filesystem.open_input_file(self._key(name)) as file:
+        with self.errors(), self._filesystem.open_input_file(self._key(name)) as file:
             return bytes(file.read())
 
     def write(self, name: str, content: bytes) -> None:
         """Upload bytes under a name; an upload that is cut off leaves nothing."""
-        with self._errors(), self._filesystem.open_output_stream(self._key(name), compression=None) as stream:
+        with self.errors(), self._filesystem.open_output_stream(self._key(name), compression=None) as stream:
             stream.write(content)  # one call: whatever fails before it is complete, no object appears
 
     @contextmanager
@@ -189,7 +200,7 @@ class ObjectStorage:
         """The names under a prefix, sorted."""
         from pyarrow.fs import FileSelector
 
-        with self._errors():
+        with self.errors():
             found = self._filesystem.get_file_info(
                 FileSelector(self._key(folder), recursive=deep, allow_not_found=True)
             )
@@ -209,7 +220,7 @@ class ObjectStorage:
 
     def remove(self, name: str) -> None:
         """Remove an object and its local copy; one that is missing is fine."""
-        with self._errors(), suppress(FileNotFoundError):
+        with self.errors(), suppress(FileNotFoundError):
             self._filesystem.delete_file(self._key(name))
         (self.cache / name).unlink(missing_ok=True)
 
@@ -246,7 +257,7 @@ class ObjectStorage:
         return f"{self.base}/{name}".rstrip("/")
 
     def _info(self, name: str) -> Any:
-        with self._errors():
+        with self.errors():
             info = self._filesystem.get_file_info(self._key(name))
         return info if info.is_file else None
 
@@ -257,10 +268,11 @@ class ObjectStorage:
         return info
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def errors(self, name: str = "") -> Iterator[None]:
         """A store that cannot be reached, or refuses, becomes StoreUnreachable; a missing object stays one."""
         try:
-            yield
+            with storage_errors(self.address(name)):
+                yield
         except FileNotFoundError:
             raise
         except OSError as problem:

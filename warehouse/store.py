@@ -36,6 +36,8 @@ PUBLISH_WAIT = 600.0
 _OPENING_WAIT = 60.0
 #: The stamp that says at which address Iceberg was told that the tables lie (warehouse/settling.py).
 TABLES_AT = "tables_at"
+#: The object that says that a catalogue on a server keeps its bytes here; a back-up has one, too.
+_OWNED = "profile"
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,12 @@ class Warehouse:
         catalog_uri: str | None = None,
         storage_uri: str | None = None,
         host: str | None = None,
+        unfinished: bool = False,
     ) -> None:
         """`catalog_uri`: a PostgreSQL instead of SQLite in the folder; `storage_uri`: a bucket instead of the folder.
 
-        `host`: what this machine is called, where its own name will not do. Raises UsageError, WrongProfile, StoreUnreachable.
+        `host`: what this machine is called, where its own name will not do; `unfinished`: also one that a restore which was
+        cut off left half done (warehouse/rebuild.py begins it again). Raises UsageError, WrongProfile, StoreUnreachable.
         """
         self.profile = profile
         self.root = _root(home, profile)
@@ -96,13 +100,13 @@ class Warehouse:
         self.locks: Locks = AdvisoryLocks(self.engine, space) if catalog_uri else FileLocks(self.root / "locks")
         self._leases = _Leases()
         self.storage: Storage = (
-            ObjectStorage(storage_uri, self.root / "cache") if storage_uri else LocalStorage(self.root)
+            ObjectStorage(storage_uri, profile, self.root / "cache") if storage_uri else LocalStorage(self.root)
         )
         self.tables = Tables(self.storage, self.catalog_uri)
         self.payloads = PayloadArchive(self.storage, "payloads")
         self.attachments = PayloadArchive(self.storage, "journal/attached")
         self.journal = Journal(self.storage, "journal")
-        self._stamp(create, self.storage.address("") if catalog_uri else None)
+        self._stamp(create, self.storage.address("") if catalog_uri else None, unfinished)
 
     def path(self, name: str) -> Path:
         """A readable local file for a storage name of the ledger."""
@@ -110,18 +114,19 @@ class Warehouse:
 
     # -- stamps ------------------------------------------------------------------------------------------------------
 
-    def _stamp(self, create: bool, storage: str | None) -> None:
+    def _stamp(self, create: bool, storage: str | None, unfinished: bool) -> None:
         """Stamp a new warehouse; refuse one stamped otherwise. `storage`: the address of the bytes, in the server form."""
         if create:
             # The database cannot create its tables twice at once, and two first refreshes may.
             opening = self.locks.held("opening", wait=_OPENING_WAIT)
             with opening, ledger.transaction(self.engine, self.root) as connection:
                 if not _stamps(connection):
+                    self._assert_unused()
                     ledger.metadata.create_all(connection)
                     stamps = {"profile": self.profile, "schema_version": str(SCHEMA_VERSION)}
                     stamps[TABLES_AT] = self.storage.address("tables")
                     if storage is not None:
-                        self.storage.write("profile", self.profile.encode())  # fails where no bucket is
+                        self.storage.write(_OWNED, self.profile.encode())  # fails where no bucket is
                         stamps["storage"] = storage
                     ledger.add(connection, ledger.stamps, [{"key": key, "value": stamps[key]} for key in stamps])
         with storage_errors(self.root), self.engine.connect() as connection:
@@ -133,10 +138,10 @@ class Warehouse:
                 f"the warehouse in {self.place} is stamped '{known.get('profile')}', not '{self.profile}'",
                 next_step="set FIGUREKEEPER_PROFILE to the stamp, or FIGUREKEEPER_HOME to another folder; profiles never mix",
             )
-        if unfinished := known.get("unfinished"):
+        if (why := known.get("unfinished")) and not unfinished:
             raise WrongState(
-                f"the warehouse in {self.place} is not whole: {unfinished}",
-                next_step="drop its schema and the objects in its bucket, and begin again",
+                f"the warehouse in {self.place} is not whole: {why}",
+                next_step="run the same `figurekeeper restore --from` again: it begins anew",
             )
         version = int(known.get("schema_version", 0))
         if version != SCHEMA_VERSION:
@@ -152,6 +157,23 @@ class Warehouse:
                 next_step="set FIGUREKEEPER_STORAGE_URI to that bucket (or, where it is a folder, FIGUREKEEPER_HOME)",
             )
 
+    def _assert_unused(self) -> None:
+        """A new catalogue beside the bytes of another one would number, and remove, as if they were its own."""
+        where = self.storage.address("")
+        if self.journal.segments():
+            raise UsageError(
+                f"the catalogue in {self.place} is new, but {where} holds a journal",
+                next_step="bring that catalogue back, or make the warehouse anew elsewhere: `figurekeeper replay --into DIR` "
+                "from that journal, `figurekeeper restore --from DIR` from a back-up",
+            )
+        if self.storage.exists(_OWNED):
+            raise UsageError(
+                f"the catalogue in {self.place} is new, but {where} belongs to the {self.storage.read(_OWNED).decode()} "
+                "warehouse of another one",
+                next_step="set FIGUREKEEPER_STORAGE_URI to another bucket or prefix (in a folder: FIGUREKEEPER_HOME), or, when "
+                f"nothing else is left there, remove the object {_OWNED}",
+            )
+
     def _missing(self) -> UsageError:
         return UsageError(
             f"there is no warehouse in {self.place}",
@@ -165,9 +187,8 @@ class Warehouse:
         """Let this host write from now on; returns the one that did before. Only when that one is gone for good."""
         opening = self.locks.held("opening", wait=_OPENING_WAIT)
         with opening, ledger.transaction(self.engine, self.root) as connection:
-            before = _writer(connection)
-            connection.execute(ledger.stamps.delete().where(ledger.stamps.c.key == "host"))
-            ledger.add(connection, ledger.stamps, [{"key": "host", "value": self.host}])
+            before = ledger.stamped(connection, "host")
+            ledger.stamp(connection, "host", self.host)
         return before
 
     def _check_host(self) -> None:
@@ -175,7 +196,7 @@ class Warehouse:
         if isinstance(self.storage, ObjectStorage):
             return
         with storage_errors(self.root), self.engine.connect() as connection:
-            writer = _writer(connection)
+            writer = ledger.stamped(connection, "host")
         if writer is None:
             self.take_over()
         elif writer != self.host:
@@ -241,11 +262,6 @@ def _stamps(connection: Connection) -> dict[str, str]:
     if not inspect(connection).has_table(ledger.stamps.name):
         return {}
     return dict(connection.execute(select(ledger.stamps.c.key, ledger.stamps.c.value)).tuples().all())
-
-
-def _writer(connection: Connection) -> str | None:
-    """The host that writes, if any did so far."""
-    return connection.execute(select(ledger.stamps.c.value).where(ledger.stamps.c.key == "host")).scalar_one_or_none()
 
 
 def _root(home: Path, profile: str) -> Path:

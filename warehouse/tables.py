@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.files import storage_errors
 from warehouse.schema import OBSERVATIONS, SERIES
 from warehouse.storage import Storage
 
@@ -68,7 +67,8 @@ def write_vintage(storage: Storage, name: str, rows: pa.Table) -> None:
 class Tables:
     """The two Iceberg tables of a warehouse: a SQL catalogue and files, no server needed.
 
-    The caller of a method that writes holds the publish lock.
+    The caller of a method that writes holds the publish lock. All raise StoreUnreachable and StoreUnwritable, but for `table`,
+    which gives what PyIceberg does.
     """
 
     def __init__(self, storage: Storage, catalog_uri: str) -> None:
@@ -113,7 +113,7 @@ class Tables:
         A change whose mark is among the newest snapshots is not made again. `resumed`: somebody may have made it long ago,
         so the tables' own list of files is asked, too.
         """
-        with storage_errors(self.storage.address(f"tables/{name}")):
+        with self.storage.errors(f"tables/{name}"):
             table = self.table(name)
             for snapshot in reversed(table.snapshots()):
                 if _told(snapshot).get(MARK_PROPERTY) == mark:
@@ -133,7 +133,7 @@ class Tables:
 
         For replay, for compaction, and for a table that lags behind the ledger. Files that serve stay as they are.
         """
-        with storage_errors(self.storage.address(f"tables/{name}")):
+        with self.storage.errors(f"tables/{name}"):
             table = self.table(name)
             useless, missing = self._difference(table, wanted)
             if useless or missing:
@@ -148,35 +148,29 @@ class Tables:
 
     def expire(self, name: str, until: datetime, *, dry_run: bool = False) -> int:
         """Let all snapshots made before an instant go, but for the newest; how many. Their marks go with them."""
-        table = self.table(name)
-        current = table.current_snapshot()
-        old = [one for one in table.snapshots() if one != current and one.timestamp_ms < until.timestamp() * 1000]
-        if old and not dry_run:
-            with storage_errors(self.storage.address(f"tables/{name}")):
+        with self.storage.errors(f"tables/{name}"):
+            table = self.table(name)
+            current = table.current_snapshot()
+            old = [one for one in table.snapshots() if one != current and one.timestamp_ms < until.timestamp() * 1000]
+            if old and not dry_run:
                 table.maintenance.expire_snapshots().by_ids([one.snapshot_id for one in old]).commit()
         return len(old)
 
     def lag(self, name: str, wanted: Mapping[str, str]) -> tuple[set[str], dict[str, str]]:
         """What `rebuild` would do: the names of files that would go, and the vintages (id → file) that would come."""
-        useless, missing = self._difference(self.table(name), wanted)
+        with self.storage.errors(f"tables/{name}"):
+            useless, missing = self._difference(self.table(name), wanted)
         return {self._name(address) for address in useless}, missing
 
     def vintages(self, name: str) -> list[str]:
         """The vintages that a table holds, sorted; one that stands in two files comes twice."""
-        return sorted(vintage for _, vintages in self._files(self.table(name)) for vintage in vintages)
+        with self.storage.errors(f"tables/{name}"):
+            return sorted(vintage for _, vintages in self._files(self.table(name)) for vintage in vintages)
 
     def files(self, name: str) -> set[str]:
         """Storage names of all that the newest metadata of a table refers to: data, manifests, lists, metadata."""
-        table = self.table(name)
-        addresses = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
-        for snapshot in table.snapshots():
-            addresses.add(snapshot.manifest_list)
-            for manifest in snapshot.manifests(table.io):
-                if manifest.manifest_path not in addresses:
-                    addresses.add(manifest.manifest_path)
-                    entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-                    addresses.update(entry.data_file.file_path for entry in entries)
-        return {self._name(address) for address in addresses}
+        with self.storage.errors(f"tables/{name}"):
+            return {self._name(address) for address in _addresses(self.table(name))}
 
     # -- within ------------------------------------------------------------------------------------------------------
 
@@ -268,6 +262,18 @@ def _any_of(vintage_ids: list[str]) -> BooleanExpression:
     for start in range(0, len(vintage_ids), _VALUES_COMPARED):
         expression = Or(expression, In(term="vintage_id", literals=set(vintage_ids[start : start + _VALUES_COMPARED])))
     return expression
+
+
+def _addresses(table: Table) -> set[str]:
+    addresses = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+    for snapshot in table.snapshots():
+        addresses.add(snapshot.manifest_list)
+        for manifest in snapshot.manifests(table.io):
+            if manifest.manifest_path not in addresses:
+                addresses.add(manifest.manifest_path)
+                entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+                addresses.update(entry.data_file.file_path for entry in entries)
+    return addresses
 
 
 def _told(snapshot: Snapshot) -> Mapping[str, str]:

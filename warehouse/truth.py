@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from warehouse.errors import Corrupted
-from warehouse.files import make_folder
+from warehouse.errors import Corrupted, UsageError
 from warehouse.journal import Journal
 from warehouse.payloads import PayloadArchive
 from warehouse.storage import LocalStorage, Storage
@@ -61,20 +62,37 @@ def copy(source: Storage, target: Storage, *, link: bool = False, progress: Prog
     """Bring a truth up to date in another place, and check every file that is new there.
 
     The journal is taken first, and then what it names and more: a payload is durable before an entry tells of it, so the copy
-    is whole although the source is in use. `link`: hard links, where both are folders of one disk. Raises Corrupted naming the
-    file, WarehouseError for a payload that is missing.
+    is whole although the source is in use. `link`: hard links, where both are folders of one disk, and no fsync. Raises Corrupted
+    naming the file, WarehouseError for a payload that is missing.
     """
+
+    def bring(name: str) -> None:
+        _copy(source, target, name, link)
+        check_file(target, name)
+
     segments = _copy_journal(source, target, link)
     names = [*source.list(PAYLOADS), *source.list(ATTACHED)]
     held = {*target.list(PAYLOADS), *target.list(ATTACHED)}
     missing = [name for name in names if name not in held]
-    for number, name in enumerate(missing, start=1):
-        _copy(source, target, name, link)
-        check_file(target, name)
-        if progress is not None:
-            progress(number, len(missing))
+    with ThreadPoolExecutor() as threads:
+        for number, _ in enumerate(threads.map(bring, missing), start=1):
+            if progress is not None:
+                progress(number, len(missing))
     entries = check_names(Truth(target))
     return Copied(entries, segments + len(missing), segments + len(names))
+
+
+def assert_apart(root: Path, place: Path) -> None:
+    """Raises UsageError when a place for a copy is the warehouse folder `root`, lies in it or around it, or in another one."""
+    place = place.resolve()
+    other = next((folder for folder in (place, *place.parents) if (folder / "catalog.sqlite").exists()), None)
+    if other is None and (place.is_relative_to(root) or root.is_relative_to(place)):
+        other = root
+    if other is not None:
+        raise UsageError(
+            f"{place} cannot be used: a warehouse lies in {other}",
+            next_step="name a folder outside of every warehouse; for a back-up, best on another disk",
+        )
 
 
 def check(truth: Truth) -> int:
@@ -130,7 +148,7 @@ def _copy_journal(source: Storage, target: Storage, link: bool) -> int:
 def _copy(source: Storage, target: Storage, name: str, link: bool) -> None:
     if link and isinstance(source, LocalStorage) and isinstance(target, LocalStorage):
         path = target.local(name)
-        make_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source.local(name), path)
             return

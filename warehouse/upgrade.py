@@ -99,9 +99,15 @@ def upgrade(
     return Upgraded(done, kept, unfinished, changed)
 
 
+def up_to_date(home: Path, profile: str) -> bool:
+    """True when HOME/<profile> has this schema version already. Raises UsageError when no warehouse is there."""
+    with _ledger(home.resolve() / profile) as old:
+        return old.version == str(SCHEMA_VERSION)
+
+
 @contextmanager
-def _opened(root: Path) -> Iterator[_Old]:
-    """The ledger of an older folder. Raises UsageError when there is none."""
+def _ledger(root: Path) -> Iterator[_Old]:
+    """The ledger of a folder, of whatever version. Raises UsageError when there is none."""
     database = root / "catalog.sqlite"
     if not database.exists():
         raise UsageError(f"there is no warehouse in {root}", next_step="set FIGUREKEEPER_HOME to where one is")
@@ -109,17 +115,23 @@ def _opened(root: Path) -> Iterator[_Old]:
     try:
         metadata = MetaData()
         metadata.reflect(engine, only=lambda name, _: not name.startswith("iceberg_"))
-        old = _Old(engine, metadata)
-        version = {row["key"]: row["value"] for row in old.rows("stamp")}.get("schema_version")
-        if version != _OLD:
-            newer = version == str(SCHEMA_VERSION)
+        yield _Old(engine, metadata)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _opened(root: Path) -> Iterator[_Old]:
+    """The ledger of an older folder. Raises UsageError when there is none."""
+    with _ledger(root) as old:
+        if old.version != _OLD:
+            newer = old.version == str(SCHEMA_VERSION)
             raise UsageError(
-                f"the warehouse in {root} has schema version {version}; only version {_OLD} can be brought to {SCHEMA_VERSION}",
+                f"the warehouse in {root} has schema version {old.version}; only version {_OLD} can be brought to "
+                f"{SCHEMA_VERSION}",
                 next_step="nothing: it is up to date" if newer else "use the Figurekeeper version that wrote it",
             )
         yield old
-    finally:
-        engine.dispose()
 
 
 @dataclass(frozen=True)
@@ -128,6 +140,11 @@ class _Old:
 
     engine: Engine
     metadata: MetaData
+
+    @property
+    def version(self) -> str | None:
+        """Its schema version."""
+        return {row["key"]: row["value"] for row in self.rows("stamp")}.get("schema_version")
 
     def table(self, name: str) -> Table:
         return self.metadata.tables[name]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import figurekeeper
 from flows.cli import app
 from tests.warehouse.makers import Cells, load, part, store
 
@@ -40,6 +41,28 @@ def test_revisions_are_printed_newest_first_up_to_a_limit(batches: list[str]) ->
     ]
     assert json.loads(run("revisions", "--limit", "1", "--format", "json")) == rows[:1]
     assert json.loads(run("revisions", batches[1], "--format", "json")) == rows[1:]
+
+
+def test_what_the_limit_leaves_out_is_not_called_older(batches: list[str]) -> None:
+    ended = CliRunner().invoke(app, ["revisions", batches[1], "--limit", "1"])
+    assert ended.stderr == "and more: raise --limit above 1, or write them all with --to\n"
+    assert CliRunner().invoke(app, ["revisions", batches[1], "--limit", "2"]).stderr == ""
+
+
+def test_an_edition_without_the_series_says_since_which_one_it_is_held(batches: list[str], tmp_path: Path) -> None:
+    load(store(tmp_path), part({("CHN.X", "2017"): 1.0}, "2024-04-10", name="q"))
+    asked = ("test.one:CHN.X", "--edition", "3")
+    assert run("values", *asked) == "nothing is held for that question; held is test.one:CHN.X since edition 4\n"
+    assert "held is test.one:CHN.X since edition 4" in run("vintages", *asked)
+    for other in (("--as-of", "2020"), ("--edition", "4", "--period", "1999")):
+        assert run("values", asked[0], *other) == "nothing is held for that question\n"
+
+
+def test_analysts_are_told_of_the_editions(batches: list[str]) -> None:
+    found = figurekeeper.editions(limit=2)
+    assert found["edition"].tolist() == [3, 2]
+    [cited] = found["id"][found["edition"] == 2]
+    assert figurekeeper.values("test.one:KOR.X", edition=cited)["value"].tolist() == [2.0]
 
 
 def test_all_of_them_go_into_a_table(batches: list[str], tmp_path: Path) -> None:

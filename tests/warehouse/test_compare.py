@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.makers import Cells, rows, series
@@ -123,7 +123,7 @@ def test_noise_alone_is_not_material() -> None:
     assert not compared({A: 1.0}, {A: 1.0 + 1e-8}).material
 
 
-def years(values: list[float], key: str = "CHN.X", status: str = "") -> Cells:
+def years(values: list[float], key: str = "CHN.X", status: str = "") -> dict[tuple[str, str], tuple[float, str]]:
     return {(key, str(2010 + number)): (value, status) for number, value in enumerate(values)}
 
 
@@ -174,6 +174,35 @@ def test_two_candidates_for_a_place_are_none() -> None:
     assert made.redefinitions.num_rows == 0
 
 
+def test_a_part_of_which_nearly_every_value_moved_far_was_redefined() -> None:
+    old = years([100.0 + number for number in range(11)]) | years([50.0 + number for number in range(9)], "JPN.X")
+    far: Cells = {cell: (value[0] * (1.3 + number % 7 / 10), "B") for number, (cell, value) in enumerate(old.items())}
+    made = compared(old, {**far, list(old)[-1]: None, ("CHN.X", "2030"): 5.0})
+    assert kinds(made).count(("redefinition", "visible")) == 19
+    assert {kind for kind, _ in kinds(made)} == {"redefinition", "withdrawal", "first value"}
+    assert made.rewritten == "19 of 19 common values of the part revised, half of them by more than 60%"
+    assert made.redefined == {}
+    for less in (
+        {**far, **{cell: old[cell] for cell in list(old)[:2]}},  # nine tenths, not more
+        {cell: (value[0] * (1.1 + number % 7 / 100), "") for number, (cell, value) in enumerate(old.items())},
+    ):
+        made = compared(old, less)
+        assert (made.rewritten, "redefinition" in dict(kinds(made))) == ("", False)
+    few = dict(list(old.items())[:9])
+    assert compared(few, {cell: far[cell] for cell in few}).rewritten == ""
+
+
+def test_a_new_currency_of_all_series_is_no_redefinition_and_neither_is_it_counted() -> None:
+    old = years([100.0 + number for number in range(20)])
+    rebased = years([(100.0 + number) / 1.95583 for number in range(20)])
+    other = years([50.0] * 12, "JPN.X")
+    moved = years([50.0 * (2 + number % 3) for number in range(12)], "JPN.X")
+    assert set(kinds(compared(old, rebased))) == {("rebasing", "visible")}
+    made = compared(old | other, rebased | moved)
+    assert kinds(made) == [("rebasing", "visible")] * 20 + [("redefinition", "visible")] * 12
+    assert made.rewritten.startswith("12 of 12 ")
+
+
 def test_a_new_break_flag_is_a_break_with_or_without_a_new_value() -> None:
     assert kinds(compared({A: (1.0, "P")}, {A: (2.0, "B;E")})) == [("break", "visible")]
     assert kinds(compared({A: (1.0, "")}, {A: (1.0, "B")})) == [("break", "visible")]
@@ -205,6 +234,7 @@ STATE = st.dictionaries(st.tuples(st.sampled_from(["CHN.X", "KOR.X"]), st.sample
 EQUALITIES = st.sampled_from([Equality(), Equality(counts=True), Equality(decimals=1), Equality(equal_within=0.05)])
 
 
+@settings(deadline=None)
 @given(STATE, STATE, EQUALITIES)
 def test_the_quick_tally_is_the_comparison_counted(old: Cells, new: Cells, equality: Equality) -> None:
     counted = tally(rows(old), series(old), rows(new), series(new), equality)

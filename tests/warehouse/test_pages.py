@@ -64,6 +64,7 @@ def test_everything_given_is_shown() -> None:
             "▲ stale",
             "published with warnings",
             "2026-11-22 01:00 UTC",
+            "<dt>cells revised</dt>",
         ),
         *(
             "worldbank.wdi@<wbr>b-17",

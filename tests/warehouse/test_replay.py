@@ -88,11 +88,32 @@ def test_a_replayed_warehouse_goes_on_as_the_other_one(here: Warehouse, bare: Lo
     assert there.tables.vintages("observations") == standing(there)
 
 
-def test_a_replay_of_a_replay_and_of_nothing(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+def test_a_replay_of_a_replay(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
     again = replayed(LocalStorage(replayed(bare, tmp_path / "there").root), tmp_path / "again")
     assert not list(differences(here, again))
-    empty = replayed(LocalStorage(tmp_path / "empty"), tmp_path / "of nothing")
-    assert standing(empty) == []
+
+
+def test_a_replay_of_nothing_makes_nothing(form: Form, bare: LocalStorage, tmp_path: Path) -> None:
+    mistyped = LocalStorage(tmp_path / "mistyped")
+    with pytest.raises(UsageError, match=f"no journal in {mistyped.address('')}"):
+        replayed(mistyped, tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+    replayed(bare, tmp_path / "there")
+    into = form.open(tmp_path / "into")
+    with pytest.raises(UsageError, match="no journal in"):
+        rebuild.into_server(mistyped, into, MakersParsers())
+    rebuild.into_server(bare, into, MakersParsers())
+
+
+def test_a_replay_does_not_nest_in_its_source(here: Warehouse, tmp_path: Path) -> None:
+    held = sorted(here.root.rglob("*"))
+    with pytest.raises(UsageError, match=f"a warehouse lies in {here.root}"):
+        replayed(LocalStorage(here.root), here.root)
+    assert sorted(here.root.rglob("*")) == held
+    bare = LocalStorage(tmp_path / "safe" / "synthetic")
+    truth.copy(here.storage, bare)
+    with pytest.raises(UsageError, match=f"a warehouse lies in {bare.root}"):
+        replayed(bare, bare.root)
 
 
 def test_every_table_is_compared_or_named() -> None:
@@ -159,6 +180,14 @@ class Misreading(MakersParsers):
             yield replace(data, canonical_hash="0" * 64)
 
 
+class MisreadingLate(MakersParsers):
+    """One that reads most as it was."""
+
+    def parse(self, parts: Iterable[Archived]) -> Generator[PartData, None, None]:
+        *most, last = super().parse(parts)
+        yield from (*most, replace(last, canonical_hash="0" * 64))
+
+
 def test_a_parser_that_reads_otherwise_is_told_and_leaves_nothing(bare: LocalStorage, tmp_path: Path) -> None:
     with pytest.raises(Differs, match="read otherwise than they were then"):
         rebuild.into_home(bare, tmp_path / "there", "synthetic", Misreading())
@@ -197,11 +226,11 @@ def test_one_replay_at_a_time_and_what_a_dead_one_left_goes(bare: LocalStorage, 
 
 
 def test_a_back_up_is_brought_up_to_date_and_restored(here: Warehouse, tmp_path: Path) -> None:
-    first = backup(here.storage, "synthetic", tmp_path / "safe")
+    first = backup(here, tmp_path / "safe")
     assert first.new == first.held
-    assert backup(here.storage, "synthetic", tmp_path / "safe").new == 0
+    assert backup(here, tmp_path / "safe").new == 0
     load(here, part({**KOREA, ("KOR", "2019"): 4.63}, "2024-03-01"))
-    later = backup(here.storage, "synthetic", tmp_path / "safe")
+    later = backup(here, tmp_path / "safe")
     assert 0 < later.new < first.new
     assert later.entries == first.entries + 1
     rebuild.into_home(opened(tmp_path / "safe", "synthetic"), tmp_path / "there", "synthetic", MakersParsers())
@@ -209,7 +238,7 @@ def test_a_back_up_is_brought_up_to_date_and_restored(here: Warehouse, tmp_path:
 
 
 def test_a_back_up_shares_no_bytes_with_the_warehouse(here: Warehouse, tmp_path: Path) -> None:
-    backup(here.storage, "synthetic", tmp_path / "safe")
+    backup(here, tmp_path / "safe")
     name = files_of(LocalStorage(here.root))["payload"]
     assert here.path(name).stat().st_ino != (tmp_path / "safe" / "synthetic" / name).stat().st_ino
 
@@ -218,16 +247,31 @@ def test_a_back_up_takes_no_damaged_bytes(here: Warehouse, tmp_path: Path) -> No
     name = files_of(LocalStorage(here.root))["payload"]
     here.storage.write(name, here.storage.read(name)[:-9])
     with pytest.raises(Corrupted, match=name):
-        backup(here.storage, "synthetic", tmp_path / "safe")
+        backup(here, tmp_path / "safe")
 
 
 def test_a_back_up_belongs_to_one_profile(here: Warehouse, tmp_path: Path) -> None:
-    backup(here.storage, "synthetic", tmp_path / "safe")
+    backup(here, tmp_path / "safe")
     with pytest.raises(UsageError, match="no back-up of profile live; it has those of synthetic"):
         opened(tmp_path / "safe", "live")
     (tmp_path / "safe" / "synthetic").rename(tmp_path / "safe" / "live")
     with pytest.raises(WrongProfile, match="stamped 'synthetic'"):
         opened(tmp_path / "safe", "live")
+
+
+def test_a_back_up_lies_outside_of_every_warehouse(here: Warehouse, tmp_path: Path) -> None:
+    other = store(tmp_path / "other")
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    held = sorted(tmp_path.rglob("*"))
+    for to in (tmp_path / "here", tmp_path / "link", here.root, here.root / "payloads", tmp_path / "other", other.root):
+        with pytest.raises(UsageError, match="a warehouse lies in") as caught:
+            backup(here, to)
+        assert "outside of every warehouse" in caught.value.next_step
+    assert sorted(tmp_path.rglob("*")) == held
+    deep = store(tmp_path / "synthetic" / "deeper")
+    with pytest.raises(UsageError, match=f"{tmp_path / 'synthetic'} cannot be used"):
+        backup(deep, tmp_path)
+    assert backup(here, tmp_path / "here" / "safe").new
 
 
 def test_a_moved_folder_mends_its_tables_with_the_next_publish(here: Warehouse, tmp_path: Path) -> None:
@@ -269,6 +313,32 @@ def test_a_restore_that_was_cut_off_cannot_be_opened(bare: LocalStorage, form: F
         rebuild.into_server(bare, there, Misreading())
     with pytest.raises(WrongState, match="a replay into it has not ended"):
         form.open(tmp_path / "there", create=False)
+
+
+def test_a_restore_that_was_cut_off_begins_again_and_no_other_does(
+    here: Warehouse, bare: LocalStorage, form: Form, tmp_path: Path
+) -> None:
+    def opened_unfinished() -> Warehouse:
+        uris = form.catalog_uri, form.storage_uri
+        return Warehouse(tmp_path / "there", "synthetic", catalog_uri=uris[0], storage_uri=uris[1], unfinished=True)
+
+    with pytest.raises(Differs):
+        rebuild.into_server(bare, opened_unfinished(), MisreadingLate())
+    stray = "tables/observations/data/test.one/p/of the first try.parquet"
+    opened_unfinished().storage.write(stray, b"")
+    rebuild.into_server(bare, opened_unfinished(), MakersParsers())
+    again = form.open(tmp_path / "there", create=False)
+    assert not list(differences(here, again))
+    assert not again.storage.exists(stray)
+    with pytest.raises(UsageError, match="is not empty"):
+        rebuild.into_server(bare, opened_unfinished(), MakersParsers())
+    assert not list(differences(here, again))
+
+
+def test_one_restore_at_a_time(bare: LocalStorage, form: Form, tmp_path: Path) -> None:
+    there = form.open(tmp_path / "there")
+    with there.locks.held("replay", wait=0), pytest.raises(Busy):
+        rebuild.into_server(bare, there, MakersParsers())
 
 
 class Retelling(MakersParsers):

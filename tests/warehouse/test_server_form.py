@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from warehouse.errors import StoreUnwritable, UsageError
 from warehouse.files import StoreUnreachable
 from warehouse.locks import AdvisoryLocks, Busy, FileLocks, LeaseLost, Locks, WrongHost
 from warehouse.schema import CheckResult, Decision, Severity
+from warehouse.storage import ObjectStorage
 from warehouse.store import Warehouse
 
 ROOT = Path(__file__).parents[2]
@@ -270,17 +271,16 @@ def test_a_catalogue_keeps_to_its_bucket(postgres: str, bucket: str, tmp_path: P
     Form("server", postgres, bucket).open(tmp_path)
     elsewhere = bucket.replace("/kept/here", "/elsewhere")
     for storage_uri in (elsewhere, None):
-        with pytest.raises(UsageError, match=r"keeps its bytes in s3://.*/kept/here/"):
+        with pytest.raises(UsageError, match=r"keeps its bytes in s3://.*/kept/here/synthetic/"):
             Form("server", postgres, storage_uri).open(tmp_path)
 
 
-def test_profiles_share_a_database_without_meeting(postgres: str, bucket: str, tmp_path: Path) -> None:
+def test_a_profile_that_is_not_there_is_not_another(postgres: str, bucket: str, tmp_path: Path) -> None:
     form = Form("server", postgres, bucket)
     load(form.open(tmp_path, "synthetic"), part({KEY: 1.0}, "2024-01-10"))
     with pytest.raises(UsageError, match="there is no warehouse in postgresql"):
         form.open(tmp_path, "sandbox", create=False)
-    other = Form("server", postgres, bucket.replace("/kept/here", "/sandbox")).open(tmp_path, "sandbox")
-    assert _edition(other) == 0
+    assert _edition(form.open(tmp_path, "sandbox")) == 0
     assert _edition(form.open(tmp_path, "synthetic")) == 1
 
 
@@ -310,6 +310,39 @@ def test_a_connection_that_is_lost_is_a_clear_error_and_the_next_works(postgres:
     with pytest.raises(StoreUnreachable, match="Next: see that it runs"):
         lose()
     assert _edition(warehouse) == 0
+
+
+def test_a_read_whose_connection_is_lost_is_a_clear_error(postgres: str, tmp_path: Path) -> None:
+    """Whoever asks the ledger, and however: no driver's error reaches people."""
+    warehouse = Warehouse(tmp_path, "synthetic", catalog_uri=postgres)
+    with warehouse.engine.connect() as connection:
+        own = connection.execute(text("select pg_backend_pid()")).scalar_one()
+        with create_engine(postgres, poolclass=NullPool).connect() as other:
+            other.execute(text("select pg_terminate_backend(:own)"), {"own": own})
+        with pytest.raises(StoreUnreachable, match="Next: see that it runs"):
+            line.newest_edition(connection)
+    assert _edition(warehouse) == 0
+
+
+def test_object_storage_that_is_lost_when_the_tables_are_told_is_a_clear_error(
+    postgres: str, bucket: str, tmp_path: Path
+) -> None:
+    form = Form("server", postgres, bucket)
+    load(form.open(tmp_path), part({KEY: 1.0}, "2024-01-10"))
+    cut_off = form.open(tmp_path)
+    assert isinstance(cut_off.storage, ObjectStorage)
+    cut_off.storage.exists("profile")  # its own connection stands
+    cut_off.storage.endpoint = "http://127.0.0.1:1"  # and PyIceberg's will not come about
+    looks: list[Callable[[], object]] = [
+        lambda: load(cut_off, part({KEY: 2.0}, "2024-03-10")),
+        lambda: cut_off.tables.vintages("observations"),
+        lambda: cut_off.tables.files("series"),
+        lambda: cut_off.tables.lag("series", {}),
+    ]
+    for look in looks:
+        with pytest.raises(StoreUnreachable, match=r"s3://.*Next: see that FIGUREKEEPER_STORAGE_URI"):
+            look()
+    assert load(form.open(tmp_path), part({KEY: 3.0}, "2024-05-10"))[1] == 3  # and completes what was begun
 
 
 def test_a_database_that_permits_nothing_is_named(postgres: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from warehouse.storage import LocalStorage, ObjectStorage, Storage
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "folder":
         return LocalStorage(tmp_path / "kept")
-    return ObjectStorage(request.getfixturevalue("bucket"), tmp_path / "cache")
+    return ObjectStorage(request.getfixturevalue("bucket"), "live", tmp_path / "cache")
 
 
 def test_what_was_written_is_read_listed_and_removed(storage: Storage) -> None:
@@ -76,7 +76,7 @@ def test_a_dead_writers_temporary_file_is_no_name_but_a_leftover(tmp_path: Path)
 
 
 def test_another_host_reads_a_bucket_through_a_copy_of_its_own(bucket: str, tmp_path: Path) -> None:
-    one, other = ObjectStorage(bucket, tmp_path / "one"), ObjectStorage(bucket, tmp_path / "other")
+    one, other = ObjectStorage(bucket, "live", tmp_path / "one"), ObjectStorage(bucket, "live", tmp_path / "other")
     one.write("tables/x", b"content")
     copy = other.local("tables/x")
     assert copy == tmp_path / "other" / "tables" / "x"
@@ -87,14 +87,14 @@ def test_another_host_reads_a_bucket_through_a_copy_of_its_own(bucket: str, tmp_
 
 
 def test_addresses_are_those_that_iceberg_understands(bucket: str, s3_server: str, tmp_path: Path) -> None:
-    kept = ObjectStorage(bucket, tmp_path)
-    assert kept.address("tables/x") == f"{bucket.partition('?')[0]}/tables/x"
+    kept = ObjectStorage(bucket, "live", tmp_path)
+    assert kept.address("tables/x") == f"{bucket.partition('?')[0]}/live/tables/x"
     assert kept.iceberg_properties() == {"s3.endpoint": s3_server, "s3.region": "us-east-1"}
     assert LocalStorage(tmp_path).address("tables/x") == f"file://{tmp_path}/tables/x"
 
 
 def test_a_bucket_that_is_not_there_is_said_to_be_missing(s3_server: str, tmp_path: Path) -> None:
-    storage = ObjectStorage(f"s3://no-such-bucket?endpoint={s3_server}", tmp_path)
+    storage = ObjectStorage(f"s3://no-such-bucket?endpoint={s3_server}", "live", tmp_path)
     with pytest.raises(
         StoreUnreachable, match=r"s3://no-such-bucket.*does not exist.*Next: see that FIGUREKEEPER_STORAGE"
     ):
@@ -106,5 +106,5 @@ def test_a_bucket_that_is_not_there_is_said_to_be_missing(s3_server: str, tmp_pa
 )
 def test_a_wrong_address_is_refused_without_being_repeated(uri: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="FIGUREKEEPER_STORAGE_URI") as refused:
-        ObjectStorage(uri, tmp_path)
+        ObjectStorage(uri, "live", tmp_path)
     assert "secret" not in str(refused.value)
