@@ -40,11 +40,6 @@ class Asked:
     parts: tuple[str, ...]  # in which it is or was, the first one first
 
     @property
-    def part(self) -> str:
-        """The part that it came to last."""
-        return self.parts[-1]
-
-    @property
     def name(self) -> str:
         """dataset:key."""
         return f"{self.dataset}:{self.key}"

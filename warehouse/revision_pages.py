@@ -74,8 +74,7 @@ def report(warehouse: Warehouse, about: Row) -> EditionReport:
         parts = sorted({row["part"] for row in standing if row["published_in"] == edition})
         found = [
             step
-            for part in parts
-            for step in revisions.steps(warehouse, connection, about["dataset"], part, edition=edition)
+            for step in revisions.steps(warehouse, connection, about["dataset"], parts, edition=edition)
             if step.vintage["published_in"] == edition
         ]
     causes = Causes(warehouse, edition)
@@ -133,8 +132,8 @@ def triangle(
     rows = questions.vintages(warehouse, series, period=period or _ALWAYS, edition=edition)
     with warehouse.engine.connect() as connection:
         at = line.edition(connection, warehouse.profile, edition)
-        asked = questions.find(connection, series)
-        vintages = line.visible(connection, asked.dataset, asked.part, edition=at)
+        asked = questions.find(connection, series, at)
+        vintages = questions.line_of(warehouse, connection, asked, at).vintages
         described = connection.execute(
             select(ledger.datasets.c.description).where(ledger.datasets.c.dataset == asked.dataset)
         ).scalar_one()

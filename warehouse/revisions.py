@@ -8,7 +8,7 @@ warehouse/revision_pages.py.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -140,16 +140,16 @@ def iter_revisions(
     start = clock.to_text(clock.parse_since(since)) if since is not None else ""
     with warehouse.engine.connect() as connection:
         at = line.edition(connection, warehouse.profile, edition)
-        dataset = part = series = batch = None
+        dataset = parts = series = batch = None
         if of is not None and "@" in of:
             batch = of
             dataset, at = _batch(connection, of)
         elif of is not None and ":" in of:
-            asked = find(connection, of)
-            dataset, part, series = asked.dataset, asked.part, asked.name
+            asked = find(connection, of, at)
+            dataset, parts, series = asked.dataset, asked.parts, asked.name
         elif of is not None:
             dataset = _known_dataset(connection, of)
-        found = steps(warehouse, connection, dataset, part, edition=at)
+        found = steps(warehouse, connection, dataset, parts, edition=at)
     causes = Causes(warehouse, at)
     for step in reversed(found):
         if step.vintage["known_from"] >= start and batch in (None, step.vintage["batch_id"]):
@@ -159,14 +159,20 @@ def iter_revisions(
 
 
 def steps(
-    warehouse: Warehouse, connection: Connection, dataset: str | None, part: str | None = None, *, edition: int
+    warehouse: Warehouse,
+    connection: Connection,
+    dataset: str | None,
+    parts: Collection[str] | None = None,
+    *,
+    edition: int,
 ) -> list[Step]:
-    """Every vintage of an edition that has a neighbour before it, in known order over all parts."""
-    parts: dict[tuple[str, str], list[Vintage]] = defaultdict(list)
-    for row in line.visible(connection, dataset, part, edition=edition):
-        parts[row["dataset"], row["part"]].append(row)
+    """Every vintage of an edition that has a neighbour before it in its part, in known order over some parts, or all."""
+    lines: dict[tuple[str, str], list[Vintage]] = defaultdict(list)
+    for row in line.visible(connection, dataset, edition=edition):
+        if parts is None or row["part"] in parts:
+            lines[row["dataset"], row["part"]].append(row)
     found = []
-    for (name, inside), vintages in parts.items():
+    for (name, inside), vintages in lines.items():
         one = PartLine(warehouse, vintages, line.equality(connection, name, inside))
         found += [Step(one, position) for position in range(1, len(vintages))]
     return sorted(found, key=lambda step: (step.vintage["known_from"], *line.order_of(step.vintage)))

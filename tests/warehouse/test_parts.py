@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.makers import load, part, store
-from warehouse import lineage, publish, questions, snapshot
+from warehouse import lineage, publish, questions, revisions, snapshot
 from warehouse.publish import Closing
 from warehouse.schema import Decision, Scope
 from warehouse.store import Warehouse
@@ -178,3 +178,10 @@ def test_a_confirmation_closes_the_gap_of_the_latest_answer_and_of_no_edition(tm
     load(warehouse, part({A: 1.0}, "2024-03-10"))
     gaps = [questions.values(warehouse, [S], as_of="2024-02-01", edition=of)[0]["gap"] for of in (edition, None)]
     assert gaps == [True, False]
+
+
+def test_revisions_of_a_series_go_over_all_its_parts(renamed: Warehouse) -> None:
+    load(renamed, part({A: 1.1}, "2024-02-10"))
+    load(renamed, part({A: 1.6, B: 2.0}, "2024-04-10", name="q"))
+    rows = revisions.revisions(renamed, S)
+    assert [(row["part"], row["old"], row["new"]) for row in rows] == [("p", 1.0, 1.1), ("q", 1.5, 1.6)]

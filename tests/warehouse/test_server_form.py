@@ -234,7 +234,7 @@ def test_journal_entries_are_numbered_in_the_order_of_their_commits(postgres: st
 def test_text_has_the_same_order_in_both_forms(form: Form, tmp_path: Path) -> None:
     keys = ["a_b", "aB", "a b", "ab", "Ab", "ä", "2024-01-01T00:00:00.5Z", "2024-01-01T00:00:00Z"]
     warehouse = form.open(tmp_path)
-    rows = [{"dataset": "d", "series_key": key, "part": "p"} for key in keys]
+    rows = [{"dataset": "d", "series_key": key, "part": "p", "published_in": 1} for key in keys]
     with ledger.transaction(warehouse.engine, tmp_path) as connection:
         ledger.add(connection, ledger.series_index, rows)
         column = ledger.series_index.c.series_key
