@@ -335,7 +335,7 @@ class _Fold:
                 dataset=self.part[0],
                 next_step="rebuild the warehouse: `figurekeeper replay --into DIR`",
             )
-        return contents.read_vintage(self.warehouse, row)
+        return contents.held(self.warehouse, row)
 
     def _difference(self, olds: Sequence[Row], runs: Sequence[Run], predecessor: str | None) -> Arrangement:
         stands = {(row["vintage_id"], row["predecessor_id"], row["batch_id"]): row for row in olds}

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import pyarrow.parquet as pq
 from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.engine import RowMapping
 
-from warehouse import clock, ledger, line
+from warehouse import clock, contents, ledger, line
 from warehouse.arrange import Arrangement
 from warehouse.payloads import PayloadArchive
 from warehouse.schema import CheckResult, Payload
@@ -130,8 +129,7 @@ def index_series(warehouse: Warehouse, connection: Connection, vintages: Sequenc
     """Say of every series of vintages that begin to stand in the newest edition in which part it is; nothing is forgotten."""
     columns, edition = ledger.series_index.c, line.newest_edition(connection)
     for vintage in vintages:
-        path, of_it = warehouse.path(vintage["series_file"]), [("vintage_id", "=", vintage["vintage_id"])]
-        keys = pq.read_table(path, columns=["series_key"], filters=of_it, partitioning=None).column(0).to_pylist()
+        keys = contents.held(warehouse, vintage).series.column("series_key").to_pylist()
         dataset, part = vintage["dataset"], vintage["part"]
         known = select(columns.series_key).where(columns.dataset == dataset, columns.part == part)
         new = sorted(set(keys) - set(connection.execute(known).scalars()))

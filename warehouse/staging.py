@@ -75,7 +75,7 @@ def stage(
         same_hash = data.scope.complete and run.content_hash == data.canonical_hash
         if same_hash and _joins(connection, warehouse, reading, run):
             return Confirmed(data.part, reading)
-        held = contents.read_vintage(warehouse, run.counts)
+        held = contents.held(warehouse, run.counts)
         content = read if data.scope.complete else contents.overlaid(held, read, data.scope)
         rule = facts.equality.get(data.part, Equality())
         found = tally(*held, *content, rule)
@@ -87,7 +87,7 @@ def stage(
             if _joins(connection, warehouse, reading, run):
                 return Confirmed(data.part, reading)
         rows = line.before(connection, *part, order_of(reading), 1 + _OLDER, inclusive=True)[1:] if judged else []
-    older = [contents.read_vintage(warehouse, row).observations for row in rows]
+    older = [contents.held(warehouse, row).observations for row in rows]
     comparison = compare(run.vintage_id, *held, *content, rule, older) if judged else None
     counts = {
         "predecessor_id": run.vintage_id,
