@@ -23,7 +23,7 @@ up: $(VENV)/.run ## the whole service until Ctrl-C: Prefect server, worker, sche
 	@exec $(PY) -m flows.service up
 
 test: $(VENV)/.test ## all tests: unit and contract tests, then real releases, command line, Prefect and the main job
-	@$(PY) -m pytest -q -n 2 -m "not prefect and not slow"
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not prefect and not slow"
 	@$(PY) -m pytest -q -m "prefect or slow"
 
 torture: $(VENV)/.test ## fifty thousand generated histories against the reference model (HISTORIES=n: so many), for hours
