@@ -32,7 +32,9 @@ CELLS = tuple((entity, period) for entity in ("CHN", "JPN") for period in ("2017
 #: Four states of a part, by cell: 1 is missing what 0 has, 3 is missing it, too.
 STATES = ((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), (1.0, 2.5, None, 4.0, 5.0, 6.0), (1.0, 2.5, 3.0, 4.5, 5.0, 6.5),
           (None, 2.0, None, 4.5, 5.0, None))  # fmt: skip
-TWISTS = ("", "", "", "noise", "noise", "withdrawn", "flagged", "suppressed", "redefined")
+TWISTS = ("", "", "", "noise", "drift", "further", "withdrawn", "flagged", "suppressed", "redefined")
+#: Shares by which a value may be off: no difference, and two steps that are none each, but one together.
+OFF = {"noise": 1e-9, "drift": 7e-7, "further": 1.4e-6}
 SCOPES = (None, None, None, None, Scope("2018", "2018"), Scope(start="2018"), Scope(entities=("CHN",)),
           Scope("2018", None, ("JPN",)))  # fmt: skip
 STAMPS = (
@@ -62,10 +64,10 @@ class Told:
         }
         key = CELLS[self.cell]
         if key in cells and self.twist:
-            value = (STATES[self.state][self.cell] or 0.0) * (1 + 1e-9)
+            value = (STATES[self.state][self.cell] or 0.0) * (1 + OFF.get(self.twist, 0.0))
             twisted: dict[str, tuple[float | None, str, str]]
             twisted = {"flagged": (cells[key][0], "E", cells[key][2]), "suppressed": (None, "C", ":"),
-                       "noise": (value, "", repr(value))}  # fmt: skip
+                       **dict.fromkeys(OFF, (value, "", repr(value)))}  # fmt: skip
             cells[key] = twisted.get(self.twist, cells[key])
             if self.twist == "withdrawn":
                 del cells[key]
