@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -24,12 +25,25 @@ PROVIDERS = ("oecd", "worldbank", "nbs")
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the last complete, good reading of a dataset left behind: `probe` is the publisher's own word for the state that
+    was read, `read_at` when that was."""
+
+    probe: str
+    read_at: datetime
+
+
+@dataclass(frozen=True)
 class Ask:
-    """What a refresh or backfill wants: which parts, which scope, and old vintages by the provider's version ids."""
+    """What a refresh or backfill wants: which parts, which scope, and old vintages by the provider's version ids.
+
+    With `known`, a connector may leave the parts out when its probe says that nothing has changed since.
+    """
 
     parts: tuple[str, ...] | None = None  # None: all
     scope: Scope = field(default_factory=Scope)
     versions: tuple[str, ...] = ()  # World Bank archive ids YYYYMM; empty: the current data
+    known: Known | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -46,10 +60,16 @@ class PartFetch:
 
 @dataclass(frozen=True)
 class Fetched:
-    """All answers of one refresh. `probes` belong to no part: content constraints, a warm-up page."""
+    """All answers of one refresh. `probes` belong to no part: content constraints, a warm-up page.
+
+    `probe` is the publisher's own word for the state that was read, None where it has none or its readings disagree.
+    `unmoved`: the probe is that of `Ask.known`, so no part was asked for.
+    """
 
     parts: tuple[PartFetch, ...]
     probes: tuple[Payload, ...] = field(default=())
+    probe: str | None = None
+    unmoved: bool = False
 
 
 class Connector(Protocol):

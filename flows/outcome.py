@@ -5,7 +5,7 @@ Belongs here: the records and their one-line messages. Does not belong here: how
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +16,9 @@ from warehouse.staging import Confirmed, Staged
 
 if TYPE_CHECKING:
     from expectations.gate import Judgement
+
+#: Where a long piece of work says what it does.
+Note = Callable[[str], None]
 
 NO_DATA = "no data"
 UNCHANGED = "unchanged"

@@ -139,7 +139,7 @@ class Twin:
                     if cell != oracle.EMPTY
                 }
         assert got.keys() == wanted.keys()
-        for key, (part, cell, told) in wanted.items():
+        for key, (_, cell, told) in wanted.items():
             assert _cell(got[key]) == cell, key
             assert {name: got[key][name] for name in told} == told, key
 
@@ -157,7 +157,7 @@ class Twin:
                 if held is not None:
                     wanted[f"{self.facts.id}:{key[0]}", key[1]] = (part, *held)
         assert got.keys() == wanted.keys()
-        for key, (part, cell, run) in wanted.items():
+        for key, (_, cell, run) in wanted.items():
             assert _cell(got[key]) == cell, key
             assert (got[key]["known_from"], got[key]["precision"], got[key]["basis"]) == _dated(run.known)
 
