@@ -105,9 +105,11 @@ def claim_of(reading: Row, prior: Row | None) -> KnownFrom:
     return clock.claim(stamp_of(reading), fetched_at, clock.from_text(prior["place"]), prior["stamp"])
 
 
-def opening_claim(reading: Row, before: Run | None, last: Row | None) -> KnownFrom:
-    """From when a reading that opens a run proves it: never before the run that it follows was known."""
-    return not_before(claim_of(reading, last), before.known.at if before is not None else None)
+def opening(part: Part, reading: Row, before: Run | None, last: Row | None) -> Run:
+    """The run that a reading opens over the one before it; `last` is the reading before it."""
+    since, over = (before.known.at, before.vintage_id) if before is not None else (None, None)
+    claim = not_before(claim_of(reading, last), since)
+    return Run(part, reading, claim, reading["stamp"], content_hash(reading, before), None, last, {}, since, over)
 
 
 def not_before(claim: KnownFrom, since: datetime | None) -> KnownFrom:
@@ -193,9 +195,8 @@ def changes_of(warehouse: Warehouse, connection: Connection, batch: Row) -> list
             arrangement = arrange(warehouse, connection, part, batch["batch_id"], removed=moved)
         else:
             moved = [reading] if reading["published_in"] is None else []
-            changing = (
-                moved if reading["compared"] is not None else []
-            )  # what only confirms was tried when it was staged
+            # What only confirms was tried when it was staged.
+            changing = moved if reading["compared"] is not None else []
             arrangement = arrange(warehouse, connection, part, batch["batch_id"], added=changing)
         found.append(Change(moved, arrangement))
     return found
@@ -287,16 +288,14 @@ class _Fold:
         """
         if run is not None and old is None and self._says_the_same(reading, run):
             return None
-        claim = opening_claim(reading, run, last)
-        hashed = content_hash(reading, run)
-        since, over = (run.known.at, run.vintage_id) if run is not None else (None, None)
+        opened = opening(self.part, reading, run, last)
         if old is not None:
-            return Run(self.part, reading, claim, reading["stamp"], hashed, old["vintage_id"], last, old, since, over)
-        opened = Run(self.part, reading, claim, reading["stamp"], hashed, None, last, {}, since, over)
+            opened.content_id, opened.counts = old["vintage_id"], old
+            return opened
         if is_complete(reading) and reading["observations_file"] is None:
             opened.content_id = reading["vintage_id"]
         told = reading["compared"]
-        if told is not None and told["material"] and told["predecessor_id"] == over:
+        if told is not None and told["material"] and told["predecessor_id"] == opened.before:
             opened.content_id, opened.counts = reading["vintage_id"], told  # staged over this very state
             return opened
         opened.content = content = self._content(reading, run)

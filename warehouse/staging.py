@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, func, select
 
 from warehouse import clock, contents, ledger, line
@@ -17,9 +18,8 @@ from warehouse.arrange import (
     Arrangement,
     Run,
     arrange,
-    content_hash,
     first_counts,
-    opening_claim,
+    opening,
     standing_at,
     vintage_row,
 )
@@ -61,94 +61,112 @@ def stage(
     The caller holds the dataset's lease. A partial read is completed from its predecessor and stored whole. `judged`: a gate
     will look at the evidence; without it (replay) no comparison is made, only counts.
     """
-    part = (facts.id, data.part)
     reading = _reading(facts.id, batch_id, data)
-    read = Content(data.observations, data.series)
     with warehouse.engine.connect() as connection:
-        run = standing_at(connection, part, order_of(reading))
-        last = line.reading_before(connection, *part, order_of(reading), inclusive=True)
-        if run is None:
-            opened = _run(part, reading, None, last)
-            if line.visible(connection, *part, since=order_of(reading)):
-                opened.known = replace(opened.known, note=opened.known.note or _NOT_COMPARED)
-            return _staged(warehouse, facts, batch_id, data, reading, opened, read, first_counts(read), None, judged)
-        same_hash = data.scope.complete and run.content_hash == data.canonical_hash
-        if same_hash and _joins(connection, warehouse, reading, run):
-            return Confirmed(data.part, reading)
-        held = contents.held(warehouse, run.counts)
-        content = read if data.scope.complete else contents.overlaid(held, read, data.scope)
-        rule = facts.equality.get(data.part, Equality())
+        staging = _Staging(warehouse, connection, facts, batch_id, data, reading, judged)
+        run = standing_at(connection, staging.part, order_of(reading))
+        return staging.first() if run is None else staging.over(run)
+
+
+@dataclass(frozen=True)
+class _Staging:
+    """One part of one batch on its way into the warehouse."""
+
+    warehouse: Warehouse
+    connection: Connection
+    facts: DatasetFacts
+    batch_id: str
+    data: PartData
+    reading: dict[str, Any]
+    judged: bool
+
+    @property
+    def part(self) -> tuple[str, str]:
+        return self.facts.id, self.data.part
+
+    @property
+    def read(self) -> Content:
+        return Content(self.data.observations, self.data.series)
+
+    def first(self) -> Staged:
+        """Nothing is held from before this reading."""
+        opened = self._opened(None)
+        if line.visible(self.connection, *self.part, since=order_of(self.reading)):
+            opened.known = replace(opened.known, note=opened.known.note or _NOT_COMPARED)
+        return self._staged(opened, self.read, first_counts(self.read), None)
+
+    def over(self, run: Run) -> Staged | Confirmed:
+        """The reading comes after those of a run."""
+        complete = self.data.scope.complete
+        same_hash = complete and run.content_hash == self.data.canonical_hash
+        if same_hash and self._joins(run):
+            return Confirmed(self.data.part, self.reading)
+        held = contents.held(self.warehouse, run.counts)
+        content = self.read if complete else contents.overlaid(held, self.read, self.data.scope)
+        rule = self.facts.equality.get(self.data.part, Equality())
         found = tally(*held, *content, rule)
         if not found.material and not same_hash:
-            if not content.observations.equals(
-                held.observations
-            ):  # noise; should it open a vintage one day, it is its own
-                _keep_rows(warehouse, batch_id, reading, data, run)
-            if _joins(connection, warehouse, reading, run):
-                return Confirmed(data.part, reading)
-        rows = line.before(connection, *part, order_of(reading), 1 + _OLDER, inclusive=True)[1:] if judged else []
-    older = [contents.held(warehouse, row).observations for row in rows]
-    comparison = compare(run.vintage_id, *held, *content, rule, older) if judged else None
-    counts = {
-        "predecessor_id": run.vintage_id,
-        "material": found.material,
-        **{name: getattr(found, name) for name in COUNTS},
-    }
-    if found.material:
-        run, held = _run(part, reading, run, last), content
-    # Otherwise the same state; but this reading changes from when it, or the next one, is known.
-    return _staged(warehouse, facts, batch_id, data, reading, run, held, counts, comparison, judged)
+            # Equal but for noise: kept, since it is itself again should it open a vintage one day.
+            if not content.observations.equals(held.observations):
+                self._keep_rows(run)
+            if self._joins(run):
+                return Confirmed(self.data.part, self.reading)
+        comparison = compare(run.vintage_id, *held, *content, rule, self._older()) if self.judged else None
+        counts = {
+            "predecessor_id": run.vintage_id,
+            "material": found.material,
+            **{name: getattr(found, name) for name in COUNTS},
+        }
+        if found.material:
+            return self._staged(self._opened(run), content, counts, comparison)
+        # The same state; but this reading changes from when it, or the next one, is known.
+        return self._staged(run, held, counts, comparison)
 
+    def _older(self) -> list[pa.Table]:
+        """What the vintages before the predecessor said; a comparison for the gate looks at them, too."""
+        if not self.judged:
+            return []
+        place = order_of(self.reading)
+        rows = line.before(self.connection, *self.part, place, 1 + _OLDER, inclusive=True)[1:]
+        return [contents.held(self.warehouse, row).observations for row in rows]
 
-def _run(part: tuple[str, str], reading: dict[str, Any], before: Run | None, last: Row | None) -> Run:
-    claim = opening_claim(reading, before, last)
-    since, over = (before.known.at, before.vintage_id) if before is not None else (None, None)
-    return Run(part, reading, claim, reading["stamp"], content_hash(reading, before), None, last, {}, since, over)
+    def _opened(self, before: Run | None) -> Run:
+        last = line.reading_before(self.connection, *self.part, order_of(self.reading), inclusive=True)
+        return opening(self.part, self.reading, before, last)
 
+    def _joins(self, run: Run) -> bool:
+        """Let the reading confirm a run; True when nothing else comes of it."""
+        self.reading["vintage_id"] = run.vintage_id
+        added = arrange(self.warehouse, self.connection, run.part, self.batch_id, added=[self.reading])
+        return added == Arrangement()
 
-def _joins(connection: Connection, warehouse: Warehouse, reading: dict[str, Any], run: Run) -> bool:
-    """Let a reading confirm a run; True when nothing else comes of it."""
-    reading["vintage_id"] = run.vintage_id
-    return arrange(warehouse, connection, run.part, reading["batch_id"], added=[reading]) == Arrangement()
+    def _staged(self, run: Run, content: Content, counts: dict[str, Any], comparison: Comparison | None) -> Staged:
+        """Write the candidate's files, and gather the evidence."""
+        self.reading["vintage_id"] = run.vintage_id
+        self.reading["compared"] = {"predecessor_id": None, "material": True, **counts}
+        row = _write(self.warehouse, self.batch_id, run, content)
+        data = self.data
+        if not data.scope.complete:
+            self._keep_rows(run)
+        whole = replace(data, observations=content.observations, series=content.series, canonical_hash=run.content_hash)
+        evidence = PartEvidence(
+            data=whole,
+            known_from=run.known.at,
+            precision=run.known.precision,
+            basis=run.known.basis,
+            vintage_id=run.vintage_id,
+            comparison=comparison,
+            notes=(*data.notes, *([run.known.note] if run.known.note else [])),
+            voided=_voided(self.warehouse, self.facts, data, content) if self.judged else None,
+        )
+        return Staged(evidence, self.reading, row, counts)
 
-
-def _staged(
-    warehouse: Warehouse,
-    facts: DatasetFacts,
-    batch_id: str,
-    data: PartData,
-    reading: dict[str, Any],
-    run: Run,
-    content: Content,
-    counts: dict[str, Any],
-    comparison: Comparison | None,
-    judged: bool,
-) -> Staged:
-    """Write the candidate's files, and gather the evidence."""
-    reading["vintage_id"] = run.vintage_id
-    reading["compared"] = {"predecessor_id": None, "material": True, **counts}
-    row = _write(warehouse, batch_id, run, content)
-    if not data.scope.complete:
-        _keep_rows(warehouse, batch_id, reading, data, run)
-    whole = replace(data, observations=content.observations, series=content.series, canonical_hash=run.content_hash)
-    evidence = PartEvidence(
-        data=whole,
-        known_from=run.known.at,
-        precision=run.known.precision,
-        basis=run.known.basis,
-        vintage_id=run.vintage_id,
-        comparison=comparison,
-        notes=(*data.notes, *([run.known.note] if run.known.note else [])),
-        voided=_voided(warehouse, facts, data, content) if judged else None,
-    )
-    return Staged(evidence, reading, row, counts)
-
-
-def _keep_rows(warehouse: Warehouse, batch_id: str, reading: dict[str, Any], data: PartData, run: Run) -> None:
-    """Write what a reading itself said where no vintage says it, so that it can be laid over another state later."""
-    for name in ("observations", "series"):
-        reading[f"{name}_file"] = contents.file_name("readings", *run.part, f"{name}-{run.vintage_id}", batch_id)
-    contents.write_rows(warehouse, reading, Content(data.observations, data.series))
+    def _keep_rows(self, run: Run) -> None:
+        """Write what the reading itself said where no vintage says it, so that it can be laid over another state later."""
+        for name in ("observations", "series"):
+            written = contents.file_name("readings", *run.part, f"{name}-{run.vintage_id}", self.batch_id)
+            self.reading[f"{name}_file"] = written
+        contents.write_rows(self.warehouse, self.reading, self.read)
 
 
 def _reading(dataset: str, batch_id: str, data: PartData) -> dict[str, Any]:
