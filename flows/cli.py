@@ -235,7 +235,8 @@ def editions(
     """Editions, newest first, with the id that a paper cites."""
     from warehouse import lineage as ask
 
-    output.rows(ask.editions(_warehouse(), limit=limit), form, leave_out=("batch",), empty="nothing is published yet")
+    found = ask.editions(_warehouse(), limit=limit)
+    output.rows(found, form, leave_out=("batch", "message", "status_changed"), empty="nothing is published yet")
 
 
 @app.command()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, func, select
 
 from warehouse import clock, ledger, line
+from warehouse.arrange import COUNTS
 from warehouse.errors import UsageError
 from warehouse.publish import read_batch
 from warehouse.questions import Row, find, line_of, values
@@ -223,22 +224,26 @@ def batch(warehouse: Warehouse, batch_id: str) -> Row:
 def editions(warehouse: Warehouse, *, limit: int = 30) -> list[Row]:
     """The newest editions first.
 
-    Rows: edition, id (what a paper cites; every question takes it), at, decision, dataset, batch, begun, ended (vintages that
-    begin and cease to stand with it).
+    Rows: edition, id (what a paper cites; every question takes it), at, decision, dataset, batch, message, begun, ended
+    (vintages that begin and cease to stand with it), revised, added, withdrawn, status_changed (cells of those that begin,
+    against the vintage before).
     """
-    columns, line_columns = ledger.editions.c, ledger.line.c
+    columns, standing = ledger.editions.c, ledger.line.c
     query = (
-        select(ledger.editions, ledger.batches.c.dataset)
+        select(ledger.editions, ledger.batches.c.dataset, ledger.batches.c.message)
         .join(ledger.batches, ledger.batches.c.batch_id == columns.batch_id)
         .order_by(columns.edition.desc())
         .limit(limit)
     )
+    sums = [func.coalesce(func.sum(standing[name]), 0).label(name) for name in COUNTS]
+    changed = select(standing.published_in, *sums).where(standing.predecessor_id.is_not(None))
     with warehouse.engine.connect() as connection:
         rows = connection.execute(query).mappings().all()
         begun, ended = (
             dict(connection.execute(select(column, func.count()).group_by(column)).tuples().all())
-            for column in (line_columns.published_in, line_columns.voided_in)
+            for column in (standing.published_in, standing.voided_in)
         )
+        counts = {row.published_in: row for row in connection.execute(changed.group_by(standing.published_in))}
     return [
         {
             "edition": row["edition"],
@@ -247,8 +252,10 @@ def editions(warehouse: Warehouse, *, limit: int = 30) -> list[Row]:
             "decision": row["decision"],
             "dataset": row["dataset"],
             "batch": row["batch_id"],
+            "message": row["message"],
             "begun": begun.get(row["edition"], 0),
             "ended": ended.get(row["edition"], 0),
+            **{name: int(getattr(counts.get(row["edition"]), name, 0)) for name in COUNTS},
         }
         for row in rows
     ]

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import select
 
-from warehouse import ledger, line, questions, revisions
+from warehouse import ledger, line, lineage, questions, revisions
 from warehouse.causes import Causes
 from warehouse.contents import read_vintage
 from warehouse.errors import UsageError
@@ -51,8 +51,7 @@ class EditionReport:
 def write(warehouse: Warehouse) -> list[Path]:
     """Write the pages of editions that have none yet, with their tables, and the index; returns the paths of new pages."""
     folder = warehouse.root / "pages" / "revisions"
-    with warehouse.engine.connect() as connection:
-        editions = _editions(warehouse, connection)
+    editions = lineage.editions(warehouse, limit=MOST_PAGES)
     written = []
     for about in editions:
         path = folder / f"{about['edition']}.html"
@@ -157,47 +156,6 @@ def _picture(warehouse: Warehouse, busiest: Sequence[Row], edition: int) -> str:
         return svg(triangle(warehouse, busiest[0]["series"], edition=edition)) if busiest else ""
     except UsageError:
         return ""
-
-
-def _editions(warehouse: Warehouse, connection: Connection) -> list[Row]:
-    """The newest editions, newest first, with the counts of what begins to stand in each."""
-    editions, batches, standing = ledger.editions, ledger.batches, ledger.line
-    counts = {
-        row["published_in"]: row
-        for row in connection.execute(
-            select(
-                standing.c.published_in,
-                *(
-                    func.sum(standing.c[name]).label(name)
-                    for name in ("revised", "added", "withdrawn", "status_changed")
-                ),
-            )
-            .where(standing.c.predecessor_id.is_not(None))
-            .group_by(standing.c.published_in)
-        ).mappings()
-    }
-    query = (
-        select(editions, batches.c.dataset, batches.c.message)
-        .join(batches, batches.c.batch_id == editions.c.batch_id)
-        .order_by(editions.c.edition.desc())
-        .limit(MOST_PAGES)
-    )
-    return [
-        {
-            "edition": row["edition"],
-            "id": line.edition_id(warehouse.profile, row["edition"], row["digest"]),
-            "at": row["at"],
-            "decision": row["decision"],
-            "batch": row["batch_id"],
-            "dataset": row["dataset"],
-            "message": row["message"],
-            **{
-                name: int(counts[row["edition"]][name]) if row["edition"] in counts else 0
-                for name in ("revised", "added", "withdrawn", "status_changed")
-            },
-        }
-        for row in connection.execute(query).mappings()
-    ]
 
 
 def _told(row: Row) -> Row:

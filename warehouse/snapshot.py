@@ -183,24 +183,16 @@ def write(warehouse: Warehouse) -> Path:
     for left in warehouse.root.glob(f".{path.name}.*"):  # by a process that was killed while it wrote
         left.unlink(missing_ok=True)
     with replacing(path) as temporary, duckdb.connect(str(temporary)) as database:
-        database.register("given", _vintages(visible, rules))
-        database.execute("create table vintages as select * from given")
-        database.unregister("given")
-        database.register("given", pa.Table.from_pylist(looks, pa.schema([(name, pa.string()) for name in _LOOK])))
-        database.execute("create table readings as select * from given")
-        database.unregister("given")
+        _create(database, "vintages", _vintages(visible, rules))
+        _create(database, "readings", pa.Table.from_pylist(looks, pa.schema([(name, pa.string()) for name in _LOOK])))
         _views(warehouse, database, visible)
         _current(database, edition)
-        database.register("given", _payloads(warehouse, visible))
-        database.execute("create table payloads as select * from given")
-        database.unregister("given")
+        _create(database, "payloads", _payloads(warehouse, visible))
         for view in _VIEWS:
             database.execute(view)
         for name, rows in (("datasets", datasets(warehouse)), ("batches", batches(warehouse, limit=1000))):
             if rows:
-                database.register("given", pa.Table.from_pylist(rows))
-                database.execute(f"create table {name} as select * from given")
-                database.unregister("given")
+                _create(database, name, pa.Table.from_pylist(rows))
         stamp = clock.to_text(clock.now())
         database.execute("create table edition as select ? as edition, ? as profile, ? as written_at",
                          [edition, warehouse.profile, stamp])  # fmt: skip
@@ -222,6 +214,12 @@ def connect(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
     connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as indicators (read_only)")
     connection.execute("use indicators")
     return connection
+
+
+def _create(database: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    database.register("given", rows)
+    database.execute(f"create table {name} as select * from given")
+    database.unregister("given")
 
 
 def _vintages(visible: list[line.Row], rules: dict[tuple[str, str], Equality]) -> pa.Table:
@@ -270,9 +268,7 @@ def _views(warehouse: Warehouse, database: duckdb.DuckDBPyConnection, visible: l
             standing = "where vintage_id in (select vintage_id from vintages)"
             database.execute(f"create view {name} as select * from read_parquet([{files}]) {standing}")
         else:
-            database.register("given", schema.empty_table())
-            database.execute(f"create table {name} as select * from given")
-            database.unregister("given")
+            _create(database, name, schema.empty_table())
 
 
 def _current(database: duckdb.DuckDBPyConnection, edition: int) -> None:
