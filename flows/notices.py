@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from flows.settings import Settings
-from warehouse import clock, incidents, ledger
+from warehouse import clock, incidents, ledger, publish
 from warehouse.errors import FigurekeeperError
 from warehouse.files import write_durably
 from warehouse.schema import Transition
@@ -71,6 +71,7 @@ def deliver(settings: Settings, notice: Notice) -> bool:
         else:
             _post(settings, notice)
         incidents.mark_delivered(warehouse, notice.incident, notice.transition, notice.channel)
+        publish.flush(warehouse)  # else a restored warehouse would tell it again
     return True
 
 

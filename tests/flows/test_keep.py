@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
+from flows import cli, notices, settings
 from tests.warehouse.makers import load, part
+from warehouse import incidents
+from warehouse.schema import Severity
 from warehouse.storage import LocalStorage
 from warehouse.store import Warehouse
 
@@ -116,3 +118,12 @@ def test_taking_over_from_nobody_says_so(
     assert (code, "written until now by nobody\n" in said) == (0, True)
     code, said = command("maintain", "--take-over")
     assert f"written until now by host {warehouse.host}\n" in said
+
+
+def test_the_journal_knows_which_notices_went_out(warehouse: Warehouse) -> None:
+    """Else a warehouse restored from it would tell them again."""
+    opened = incidents.open_or_count(warehouse, "test.one", "failure", Severity.WARNING, "it failed", "why", "b1")
+    told, refused = notices.deliver_pending(settings.load())
+    assert ([notice.title for notice in told], refused) == (["it failed"], [])
+    bodies = [entry["body"] for entry in warehouse.journal.entries() if entry["kind"] == "notice"]
+    assert [(body["incident"], body["channel"]) for body in bodies] == [(opened.id, "inbox")]
