@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
 
 FACTS = Path(__file__).parent / "facts"
 
@@ -59,7 +61,8 @@ class Cell(NamedTuple):
     status: tuple[str, ...] = ()
 
 
-#: (entity, period) → cell. The entity is an area code; for the NBS it is the indicator's name.
+#: (series, period) → cell. The series is the OECD's key in its dimension order, the World Bank's economy, or the name of
+#: the NBS's indicator.
 Cells = dict[tuple[str, str], Cell]
 
 
@@ -77,6 +80,17 @@ class NbsIndicator(NamedTuple):
 def table(name: str) -> list[dict[str, str]]:
     """All rows of one of the small tables under facts/."""
     return list(csv.DictReader(_text(name).splitlines()))
+
+
+@cache
+def flow_table() -> list[dict[str, Any]]:
+    """The entries of oecd_flows.yaml: the OECD's dataflows of which facts are held."""
+    return list(description("oecd_flows.yaml"))
+
+
+def description(name: str) -> Any:
+    """The content of one of the descriptions (YAML) under facts/."""
+    return YAML(typ="safe").load(_text(name))
 
 
 @cache
@@ -109,6 +123,19 @@ def newest(dataset: str, part: str | None, on: date | None) -> Vintage | None:
     """The vintage of a part (of any part, when None) that is newest at the end of `on`; None: the newest of all."""
     known = [one for one in vintages(dataset, part) if on is None or one.day <= on]
     return known[-1] if known else None
+
+
+def by_area(dataset: str, part: str, on: date | None = None) -> Cells:
+    """The state of a part by area and period. Raises ValueError when an area has several series in it."""
+    cells = state(dataset, part, on)
+    flow = next((one for one in flow_table() if one["dataset"] == dataset), None)
+    if flow is None:
+        return cells
+    place = list(flow["dimensions"]).index(flow["area"])
+    found = {(key.split(".")[place], period): cell for (key, period), cell in cells.items()}
+    if len(found) < len(cells):
+        raise ValueError(f"{dataset}, part {part}: an area has several series")
+    return found
 
 
 def state(dataset: str, part: str, on: date | None = None) -> Cells:

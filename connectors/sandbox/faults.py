@@ -1,10 +1,10 @@
 """How the sandbox misbehaves: one registry of faults, and what each does to the data or to the answer.
 
 A fault rides in the base URL: `/fault/NAME` or `/fault/NAME:NONCE`; the nonce (any word) only matters for faults that
-pass on retry, which fail each URL once. Belongs here: names, promises, and changes that need no knowledge of a wire
-format. The faults that only one format can show (a renamed column, a shifted page) are carried out by that format's
-module under the names declared here. Faults that change the data treat the newest state as if it were a new release and
-move its stamp forward, except `stamp_backwards`.
+pass on retry, which fail each URL once. What a refresh must make of each is in docs/faults.md. Belongs here: names, and
+changes that need no knowledge of a wire format. The faults that only one format can show (a renamed column, a shifted
+page) are carried out by that format's module under the names declared here. Faults that change the data treat the newest
+state as if it were a new release and move its stamp forward, except `stamp_backwards`.
 """
 
 from __future__ import annotations
@@ -25,80 +25,66 @@ class Fault:
 
     name: str
     does: str
-    client: str  # what a client should make of it
     touches: Literal["every answer", "data answers", "data"]
     providers: tuple[str, ...] = ALL
 
 
 _REGISTRY = (
-    Fault(
-        "429_retry_after",
-        "429 with Retry-After: 1, every time",
-        "wait as told, then give up as throttled",
-        "every answer",
-    ),
-    Fault("429", "429 without Retry-After", "back off, then give up as throttled", "every answer"),
-    Fault("throttle_200", "quota prose with HTTP 200", "throttled, never data", "data answers", ("oecd",)),
-    Fault(
-        "html_200",
-        "an HTML page with HTTP 200 (NBS: firewall challenge)",
-        "retry or blocked, never data",
-        "data answers",
-    ),
-    Fault(
-        "307_cookie",
-        "307 to the same address with a cookie; passes once the cookie comes back",
-        "follow",
-        "every answer",
-    ),
-    Fault("403", "403, refused by address", "blocked: stop, never evade", "every answer"),
-    Fault("404_no_records", "404 NoRecordsFound", "no data for a valid question", "data answers", ("oecd",)),
-    Fault("404_no_dataflow", "404 Could not find Dataflow", "the flow is gone: stop", "data answers", ("oecd",)),
-    Fault("404_path", "404 with an HTML page", "the address is gone: stop", "every answer"),
-    Fault("400_then_ok", "400 with an HTML page the first time a URL is asked, then right", "retry", "every answer"),
-    Fault("500", "500 every time", "retry, then give up as a server fault", "every answer"),
-    Fault("502", "502 with an HTML page every time", "retry, then give up as a server fault", "every answer"),
-    Fault("cut", "the connection is reset half way through the body", "retry, then unreachable", "data answers"),
-    Fault("slow_drip", "a few bytes a second, for ever", "a deadline for the whole request", "data answers"),
-    Fault("wrong_length", "Content-Length promises 64 bytes more than come", "retry, then unreachable", "data answers"),
-    Fault("bom", "a UTF-8 byte-order mark before the body", "read as if it were not there", "data answers"),
-    Fault(
-        "shrinking_total",
-        "small pages; the total falls by one on page 2",
-        "start over, then give up",
-        "data",
-        ("worldbank",),
-    ),
-    Fault(
-        "shifted_page",
-        "small pages; page 2 repeats the last row of page 1",
-        "refuse: a cell twice",
-        "data",
-        ("worldbank",),
-    ),
-    Fault(
-        "duplicate_row",
-        "the first observation stands twice",
-        "never stored twice: collapse and count, or refuse",
-        "data",
-    ),
-    Fault("renamed_column", "the value column has another name", "refuse, naming the column", "data"),
-    Fault("new_dimension", "an unknown dimension appears in the data", "refuse, naming it", "data", ("oecd", "nbs")),
+    Fault("429_retry_after", "429 with Retry-After: 1, every time", "every answer"),
+    Fault("429", "429 without Retry-After", "every answer"),
+    Fault("throttle_200", "quota prose with HTTP 200", "data answers", ("oecd",)),
+    Fault("html_200", "an HTML page with HTTP 200 (NBS: firewall challenge)", "data answers"),
+    Fault("307_cookie", "307 to the same address with a cookie; passes once the cookie comes back", "every answer"),
+    Fault("403", "403, refused by address", "every answer"),
+    Fault("404_no_records", "404 NoRecordsFound", "data answers", ("oecd",)),
+    Fault("404_no_dataflow", "404 Could not find Dataflow", "data answers", ("oecd",)),
+    Fault("404_path", "404 with an HTML page", "every answer"),
+    Fault("400_then_ok", "400 with an HTML page the first time a URL is asked, then right", "every answer"),
+    Fault("500", "500 every time", "every answer"),
+    Fault("502", "502 with an HTML page every time", "every answer"),
+    Fault("cut", "the connection is reset half way through the body", "data answers"),
+    Fault("slow_drip", "a byte at a time, for ever", "data answers"),
+    Fault("wrong_length", "Content-Length promises 64 bytes more than come", "data answers"),
+    Fault("bom", "a UTF-8 byte-order mark before the body", "data answers"),
+    Fault("shrinking_total", "small pages; the total falls by one on page 2", "data", ("worldbank",)),
+    Fault("shifted_page", "small pages; page 2 repeats the last row of page 1", "data", ("worldbank",)),
+    Fault("duplicate_row", "the first observation stands twice", "data"),
+    Fault("renamed_column", "the value column has another name", "data"),
+    Fault("new_dimension", "an unknown dimension appears in the data", "data", ("oecd", "nbs")),
     Fault(
         "changed_unit",
         "another unit for the same numbers (OECD: UNIT_MULT 3; World Bank: unit thousands; NBS: 万 before du_name)",
-        "a finding: never published unseen",
         "data",
     ),
-    Fault("scaled_by_1000", "all series of the part in SCALED are a thousand times larger", "quarantine", "data"),
     Fault(
-        "vanished_country", "Korea is gone", "quarantine: a required entity is missing", "data", ("oecd", "worldbank")
+        "renamed_code",
+        "a code in use has another label (World Bank: an indicator's name; NBS: a leaf's name in the tree)",
+        "data",
     ),
-    Fault("empty_future_period", "next year appears, without values", "flag or skip; no value from it", "data"),
+    Fault(
+        "vanished_code",
+        "a code in use is gone, with its data (World Bank: an indicator, error 175; NBS: a leaf, empty)",
+        "data",
+    ),
+    Fault("version_bump", "the flow has its next minor version, the old one is gone", "data", ("oecd",)),
+    Fault(
+        "changed_role",
+        "AGENT_ROLE is another than asked for, where a flow has it (the same address, other patents)",
+        "data",
+        ("oecd",),
+    ),
+    Fault(
+        "grants_as_of",
+        "no misbehaviour: asOf= gives the data as they stood at the end of that day; without it, it is ignored",
+        "data",
+        ("oecd",),
+    ),
+    Fault("scaled_by_1000", "all series of the part in SCALED are a thousand times larger", "data"),
+    Fault("vanished_country", "Korea is gone", "data", ("oecd", "worldbank")),
+    Fault("empty_future_period", "next year appears, without values", "data"),
     Fault(
         "stamp_backwards",
         "the stamp is thirty days older than before, and the newest value of every area is 0.5 % higher",
-        "distrust the stamp: fetch time and a warning",
         "data",
         ("oecd", "worldbank"),
     ),
@@ -106,10 +92,13 @@ _REGISTRY = (
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _REGISTRY}
 NAMES = tuple(FAULTS)
 
-#: For each dataset, the part that `scaled_by_1000` multiplies.
+#: For each dataset, the part that `scaled_by_1000` multiplies and whose code the structure's faults touch; else
+#: every part is multiplied.
 SCALED = {
     "oecd.sbrd": "G_PPP",
     "oecd.pct_cooperation": "COPAT_NB",
+    "oecd.patents": "PCT_INVENTOR",
+    "oecd.gerd": "GERD_PPP",
     "worldbank.wdi": "GB.XPD.RSDV.GD.ZS",
     "nbs.science_technology": "overview",
     "nbs.fdi_by_country": "asia",
@@ -126,14 +115,14 @@ _HTML = "text/html; charset=utf-8"
 
 def change(fault: str | None, dataset: str, part: str, cells: Cells, next_year: int) -> Cells:
     """The cells of a part as a data fault leaves them; `next_year` is the year after the day of the question."""
-    if fault == "scaled_by_1000" and SCALED[dataset] == part:
+    if fault == "scaled_by_1000" and SCALED.get(dataset, part) == part:
         return {key: _times(cell, "1000") for key, cell in cells.items()}
     if fault == "vanished_country":
-        return {key: cell for key, cell in cells.items() if key[0] != VANISHED}
+        return {key: cell for key, cell in cells.items() if VANISHED not in key[0].split(".")}
     if fault == "empty_future_period":
-        return cells | {(entity, str(next_year)): Cell("") for entity, _ in cells}
+        return cells | {(series, str(next_year)): Cell("") for series, _ in cells}
     if fault == "stamp_backwards":
-        newest = {entity: period for (entity, period), cell in sorted(cells.items()) if cell.value and period < "2999"}
+        newest = {series: period for (series, period), cell in sorted(cells.items()) if cell.value and period < "2999"}
         return {key: _times(cell, "1.005") if newest.get(key[0]) == key[1] else cell for key, cell in cells.items()}
     return cells
 

@@ -47,7 +47,8 @@ def answer(question: Question) -> Answer:
             return _tree(question)
         case "GET", "new/queryIndicatorsByCid":
             cid = question.params.get("cid", "")
-            rows = [_indicator_row(cid, n, one, question) for n, one in enumerate(_indicators(cid), 1)]
+            held = () if question.fault == "vanished_code" and _touched(cid) else _indicators(cid)
+            rows = [_indicator_row(cid, n, one, question) for n, one in enumerate(held, 1)]
             return _success({"list": rows, "total": len(rows)})
         case "POST", "stream/esData":
             return _values(question)
@@ -63,7 +64,20 @@ def _tree(question: Question) -> Answer:
         return _success([_node(ROOT, "年度数据", "", "folder", 0)])
     wanted = "" if parent == ROOT else parent
     nodes = [row for row in facts.table("nbs_tree.csv") if row["parent"] == wanted]
-    return _success([_node(row["id"], row["name"], parent, row["kind"], len(_branch(row["id"]))) for row in nodes])
+    nodes = [row for row in nodes if not (question.fault == "vanished_code" and _touched(row["id"]))]
+    names = {row["id"]: _name(question, row) for row in nodes}
+    return _success([_node(row["id"], names[row["id"]], parent, row["kind"], len(_branch(row["id"]))) for row in nodes])
+
+
+def _touched(leaf: str) -> bool:
+    """Whether the faults that change the tree touch this leaf."""
+    dataset, part = LEAVES.get(leaf, ("", ""))
+    return bool(part) and faults.SCALED.get(dataset) == part
+
+
+def _name(question: Question, row: dict[str, str]) -> str:
+    renamed = question.fault == "renamed_code" and _touched(row["id"])
+    return f"{row['name']}（新口径）" if renamed else row["name"]
 
 
 def _node(identifier: str, name: str, parent: str, kind: str, level: int) -> Row:
@@ -130,7 +144,8 @@ def _values(question: Question) -> Answer:
     if years is None:
         return text("<html><body>参数错误</body></html>", 200, "text/html")
     cid = str(asked.get("cid", ""))
-    if asked.get("rootId") != ROOT or cid not in LEAVES:
+    gone = question.fault == "vanished_code" and _touched(cid)
+    if asked.get("rootId") != ROOT or cid not in LEAVES or gone:
         return _success([], data=True)
     if question.fault == "empty_future_period":
         years |= {question.today.year + 1}

@@ -5,12 +5,11 @@ Belongs here: the XML of structures. Addresses, keys and data are in oecd_wire.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date, datetime
-from functools import cache
 from xml.sax.saxutils import escape, quoteattr
 
-from connectors.sandbox import facts
+from connectors.sandbox.oecd_flows import Flow
 
 _SCHEMAS = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1"
 COLUMN_LABELS = {
@@ -21,36 +20,12 @@ COLUMN_LABELS = {
     "OBS_STATUS_3": "Observation status 3",
     "AUX_OBS_STATUS": "Aux observation status",
     "AUX_OBS_STATUS_2": "Aux observation status 2",
+    "AUX_OBS_STATUS_3": "Aux observation status 3",
     "CONF_STATUS": "Confidentiality status",
     "UNIT_MULT": "Unit multiplier",
     "DECIMALS": "Decimals",
+    "BASE_PER": "Base Period",
 }
-
-
-@dataclass(frozen=True)
-class Flow:
-    """One dataflow: its dimensions with their code lists, its attributes, and the fixed codes of what is held of it."""
-
-    dataset: str
-    agency: str
-    structure: str
-    id: str
-    name: str
-    lists: dict[str, str]  # dimension → code list, in the order of the structure
-    area: str
-    attributes: tuple[str, ...]
-    fixed: dict[str, dict[str, str]]  # part → codes of the other dimensions and of the series' attributes
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """The dimensions of a key, in order."""
-        return tuple(self.lists)
-
-
-@cache
-def code_list(name: str) -> dict[str, str]:
-    """The held codes of a code list and their labels."""
-    return {row["code"]: row["label"] for row in facts.table("oecd_codes.csv") if row["list"] == name}
 
 
 def label_of(column: str) -> str:
@@ -86,37 +61,50 @@ def structure(flow: Flow, version: str, resource: str, *, everything: bool) -> s
     return "".join(parts)
 
 
-def constraint(flow: Flow, version: str, valid_from: datetime, rows: list[dict[str, str]]) -> str:
+def constraint(flow: Flow, version: str, valid_from: datetime | None, rows: list[dict[str, str]]) -> str:
     """The actual content constraint of a flow that holds `rows`: last update, number, codes and time range."""
-    identifier = f"CR_A_{flow.id}"
     release = _annotation({}, "A", "ReleaseVersion")
     count = _annotation({"id": "obs_count"}, str(len(rows)), "sdmx_metrics")
-    attachment = _tag("structure:Dataflow", {}, _reference(flow.id, flow.agency, version, "datastructure", "Dataflow"))
     regions = [
         _tag("common:KeyValue", {"id": name}, *(_tag("common:Value", {}, code) for code in _used(name, rows)))
         for name in flow.dimensions
     ]
-    periods = _used("TIME_PERIOD", rows)
+    periods = [row["TIME_PERIOD"][:4] for row in rows]
     span = _tag(
         "common:TimeRange",
         {},
-        _tag("common:StartPeriod", {"isInclusive": "true"}, f"{periods[0]}-01-01T00:00:00"),
-        _tag("common:EndPeriod", {"isInclusive": "true"}, f"{periods[-1]}-12-31T00:00:00"),
+        _tag("common:StartPeriod", {"isInclusive": "true"}, f"{min(periods)}-01-01T00:00:00"),
+        _tag("common:EndPeriod", {"isInclusive": "true"}, f"{max(periods)}-12-31T00:00:00"),
     )
     regions.append(_tag("common:KeyValue", {"id": "TIME_PERIOD"}, span))
-    stamp = f"{valid_from:%Y-%m-%dT%H:%M:%SZ}"
-    return _tag(
-        "structure:Constraints",
-        {},
-        _tag(
-            "structure:ContentConstraint",
-            _maintained(identifier, flow.agency, "1.0") | {"validFrom": stamp, "isFinal": "false", "type": "Actual"},
-            _tag("common:Annotations", {}, release, count),
-            _name(f"Availability (A) for {flow.id}"),
-            _tag("structure:ConstraintAttachment", {}, attachment),
-            _tag("structure:CubeRegion", {"include": "true"}, *regions),
-        ),
+    inner = (
+        _tag("common:Annotations", {}, release, count),
+        _name(f"Availability (A) for {flow.id}"),
+        _attachment(flow, version),
+        _tag("structure:CubeRegion", {"include": "true"}, *regions),
     )
+    return constraints([_constraint(flow, valid_from, *inner)])
+
+
+def stub(flow: Flow, version: str, valid_from: datetime | None) -> str:
+    """A content constraint without its content, as the list of all of them shows it."""
+    return _constraint(flow, valid_from, _name(f"Availability (A) for {flow.id}"), _attachment(flow, version))
+
+
+def constraints(inner: Iterable[str]) -> str:
+    """The element around content constraints."""
+    return _tag("structure:Constraints", {}, *inner)
+
+
+def _constraint(flow: Flow, valid_from: datetime | None, *inner: str) -> str:
+    stamp = {"validFrom": f"{valid_from:%Y-%m-%dT%H:%M:%SZ}"} if valid_from else {}
+    own = _maintained(f"CR_A_{flow.id}", flow.agency, "1.0") | stamp | {"isFinal": "false", "type": "Actual"}
+    return _tag("structure:ContentConstraint", own, *inner)
+
+
+def _attachment(flow: Flow, version: str) -> str:
+    flow_reference = _reference(flow.id, flow.agency, version, "datastructure", "Dataflow")
+    return _tag("structure:ConstraintAttachment", {}, _tag("structure:Dataflow", {}, flow_reference))
 
 
 def _used(column: str, rows: list[dict[str, str]]) -> list[str]:
@@ -134,7 +122,7 @@ def _code_lists(flow: Flow) -> str:
     lists = []
     for name in sorted(set(flow.lists.values())):
         agency, identifier, version = _split(name)
-        codes = [_tag("structure:Code", {"id": code}, _name(label)) for code, label in code_list(name).items()]
+        codes = [_tag("structure:Code", {"id": code}, _name(label)) for code, label in flow.codes[name].items()]
         attributes = _maintained(identifier, agency, version) | {"isFinal": "true", "isPartial": "true"}
         lists.append(_tag("structure:Codelist", attributes, _name(label_of(identifier)), *codes))
     return _tag("structure:Codelists", {}, *lists)

@@ -8,75 +8,40 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
-from connectors.sandbox import facts, faults, oecd_structures
-from connectors.sandbox.oecd_structures import Flow, code_list, label_of
+from connectors.sandbox import oecd_changes, oecd_flows, oecd_structures
+from connectors.sandbox.oecd_changes import Observation
+from connectors.sandbox.oecd_flows import Flow
+from connectors.sandbox.oecd_structures import label_of
 from connectors.sandbox.wire import Answer, Question, text
 
 NO_RECORDS = "NoRecordsFound"
 NO_DATAFLOW = "Could not find Dataflow and/or DSD related with this data request"
 _CSV = "application/vnd.sdmx.data+csv; version=1.0.0; charset=utf-8"
 _XML = "application/vnd.sdmx.structure+xml; version=2.1; charset=utf-8"
-#: Flags in the order of facts.Cell.status; a flow shows those it declares.
-_FLAGS = ("OBS_STATUS", "OBS_STATUS_2", "OBS_STATUS_3", "AUX_OBS_STATUS", "AUX_OBS_STATUS_2", "CONF_STATUS")
-_STATUS_LABELS = {"A": "Normal value", "B": "Time series break", "E": "Estimated value", "P": "Provisional value"}
-_UNIT_LABELS = {"0": "Units", "3": "Thousands", "6": "Millions"}
-_DIGIT_LABELS = {"0": "Zero", "1": "One", "2": "Two", "3": "Three"}
-Observation = dict[str, str]  # column → value: every dimension, TIME_PERIOD, OBS_VALUE and the attributes
-
-_PCT = {
-    **{"PATENT_AUTHORITIES": "9P50_1", "FREQ": "A", "MEASURE": "AP", "DATE_TYPE": "PRIORITY", "PARTNER_AREA": "WXD"},
-    **{"AGENT_ROLE": "_Z", "COOPERATION_TYPE": "CO", "WIPO": "_Z", "OECD_TECHNOLOGY_PATENT": "_Z"},
-}
-SBRD = Flow(
-    *("oecd.sbrd", "OECD.STI.STP", "DSD_SBRD", "DSD_SBRD@DF_SBRD", "R&D indicators sub-platform"),
-    lists={"LOCATION": "OECD:CL_AREA(1.7)", "VAR": "OECD.STI.STP:CL_SBRD_VAR(1.4)"},
-    area="LOCATION",
-    attributes=_FLAGS,
-    fixed={part: {"VAR": part} for part in facts.parts("oecd.sbrd")},
-)
-COINVENTOR = Flow(
-    *("oecd.pct_cooperation", "OECD.STI.PIE", "DSD_PATENTS", "DSD_PATENTS@DF_PATENTS_COINVENTOR"),
-    name="Patents with foreign co-inventors",
-    lists={
-        "PATENT_AUTHORITIES": "OECD.STI.PIE:CL_PATENT_AUTHORITIES(1.0)",
-        "FREQ": "SDMX:CL_FREQ(2.1)",
-        "MEASURE": "OECD.STI.PIE:CL_MEASURE_PATENT(1.0)",
-        "UNIT_MEASURE": "OECD:CL_UNIT_MEASURE(1.25)",
-        "DATE_TYPE": "OECD.STI.PIE:CL_DATE_TYPE(1.0)",
-        "REF_AREA": "OECD:CL_AREA(1.7)",
-        "PARTNER_AREA": "OECD:CL_AREA(1.7)",
-        "AGENT_ROLE": "OECD.STI.PIE:CL_AGENT_ROLE(1.0)",
-        "COOPERATION_TYPE": "OECD.STI.PIE:CL_COOPERATION_TYPE(1.0)",
-        "WIPO": "OECD.STI.PIE:CL_WIPO(1.0)",
-        "OECD_TECHNOLOGY_PATENT": "OECD.STI.PIE:CL_OECD_TECHNOLOGY_PATENT(1.0)",
-    },
-    area="REF_AREA",
-    attributes=("OBS_STATUS", "UNIT_MULT", "DECIMALS"),
-    fixed={
-        "COPAT_NB": _PCT | {"UNIT_MEASURE": "PATN", "UNIT_MULT": "0", "DECIMALS": "1"},
-        "COPAT_XPCT": _PCT | {"UNIT_MEASURE": "PT_PATN", "UNIT_MULT": "0", "DECIMALS": "1"},
-    },
-)
-FLOWS = (SBRD, COINVENTOR)
 
 
 def answer(question: Question) -> Answer:
     """Answer any address below the OECD's base URL."""
     resource, _, rest = question.path.strip("/").partition("/")
+    granted = question.fault == "grants_as_of"
+    if granted:
+        question = replace(question, fault=None)
     match resource:
         case "data":
-            return _data(question, rest)
+            return _data(question, rest, question.params.get("asOf") if granted else None)
         case "dataflow" | "datastructure":
             return _structure(question, resource, rest)
+        case "contentconstraint" if rest.strip("/") == "all":
+            return _constraint_stubs(question)
         case "contentconstraint":
             return _constraint(question, rest)
     return text("<html><body>404 - File or directory not found.</body></html>", 404, "text/html")
 
 
-def _data(question: Question, rest: str) -> Answer:
+def _data(question: Question, rest: str, as_of: str | None) -> Answer:
     reference, _, key = rest.strip("/").partition("/")
     agency, flow_id, asked, *_ = [*reference.split(","), "", ""]
     flow, version = _find(question, agency, flow_id, asked)
@@ -85,18 +50,34 @@ def _data(question: Question, rest: str) -> Answer:
     wanted = _key(flow, key)
     if isinstance(wanted, Answer):
         return wanted
-    rows = [row for row in _observations(question, flow) if _matches(row, wanted, question)]
-    if not rows:
-        return text(NO_RECORDS, 404)
+    try:
+        then = _as_of(question, as_of)
+    except ValueError:
+        return text(f"asOf is not a date: {as_of}", 400)
+    first, last = question.params.get("startPeriod", ""), question.params.get("endPeriod", "9999")
+    if question.fault == "empty_future_period":
+        last = "9999"
+
+    def selects(codes: list[str], period: str) -> bool:
+        asked_for = all(not some or code in some for some, code in zip(wanted, codes, strict=True))
+        return asked_for and first <= period and (period <= last or period.startswith(last))
+
+    rows = list(oecd_changes.observations(flow, then, selects))
+    return _csv(question, oecd_changes.shown(flow, question), version, rows) if rows else text(NO_RECORDS, 404)
+
+
+def _as_of(question: Question, as_of: str | None) -> Question:
+    """The question as of the end of an earlier day. Raises ValueError for what is not a date."""
+    if as_of is None:
+        return question
+    day = date.fromisoformat(as_of[:10])
+    return replace(question, on=min(day, question.on or day))
+
+
+def _csv(question: Question, flow: Flow, version: str, rows: list[Observation]) -> Answer:
     if question.fault == "duplicate_row":
         rows.insert(0, rows[0])
     columns = [*flow.dimensions, "TIME_PERIOD", "OBS_VALUE", *flow.attributes]
-    if question.fault == "changed_unit":
-        columns += [] if "UNIT_MULT" in columns else ["UNIT_MULT"]
-        rows = [row | {"UNIT_MULT": "3"} for row in rows]
-    if question.fault == "new_dimension":
-        columns.insert(len(flow.dimensions), "ADJUSTMENT")
-        rows = [row | {"ADJUSTMENT": "_T"} for row in rows]
     labelled = question.params.get("format") == "csvfilewithlabels" or "labels=both" in question.accept
     if not labelled and question.params.get("format", "csvfile") != "csvfile":
         return text("The sandbox serves data as format=csvfile or format=csvfilewithlabels only.", 501)
@@ -106,12 +87,17 @@ def _data(question: Question, rest: str) -> Answer:
     return Answer(body.encode(), _CSV, data=True)
 
 
+def _flows(question: Question) -> list[tuple[Flow, str]]:
+    """All flows of which something is known on the day, with their versions."""
+    held = ((flow, flow.newest(question.on)) for flow in (*oecd_flows.known(), *question.own))
+    return [(flow, oecd_changes.version(newest.structure, question)) for flow, newest in held if newest]
+
+
 def _find(question: Question, agency: str, flow_id: str, version: str) -> tuple[Flow | None, str]:
     """The flow of that reference and its version on the day; None when there was none, or not in that version."""
-    for flow in FLOWS:
-        known = facts.newest(flow.dataset, None, question.on)
-        if (flow.agency, flow.id) == (agency, flow_id) and known and version in ("", "latest", known.structure):
-            return flow, known.structure
+    for flow, stated in _flows(question):
+        if (flow.agency, flow.id) == (agency, flow_id) and version in ("", "latest", stated):
+            return flow, stated
     return None, ""
 
 
@@ -127,28 +113,6 @@ def _key(flow: Flow, key: str) -> list[set[str]] | Answer:
     if len(segments) > len(flow.dimensions):
         return text(NO_RECORDS, 404)
     return [set() if segment in ("", "*") else set(segment.split("+")) for segment in segments]
-
-
-def _matches(row: Observation, wanted: list[set[str]], question: Question) -> bool:
-    period = row["TIME_PERIOD"]
-    last = question.params.get("endPeriod", "9999")
-    if period < question.params.get("startPeriod", ""):
-        return False
-    if period > last and question.fault != "empty_future_period":
-        return False
-    return all(not codes or code in codes for codes, code in zip(wanted, row.values(), strict=False))
-
-
-def _observations(question: Question, flow: Flow) -> Iterator[Observation]:
-    """Everything held of a flow on the day, by part, area and period; dimensions come first in each row."""
-    for part, fixed in flow.fixed.items():
-        cells = facts.state(flow.dataset, part, question.on)
-        cells = faults.change(question.fault, flow.dataset, part, cells, question.today.year + 1)
-        for (entity, period), cell in sorted(cells.items()):
-            codes = fixed | {flow.area: entity} | dict(zip(_FLAGS, cell.status, strict=False))
-            row = {name: codes[name] for name in flow.dimensions}
-            row |= {"TIME_PERIOD": period, "OBS_VALUE": cell.value}
-            yield row | {name: codes.get(name, "") for name in flow.attributes}
 
 
 def _codes(flow: Flow, version: str, columns: list[str], rows: list[Observation]) -> str:
@@ -169,39 +133,52 @@ def _labelled(flow: Flow, version: str, columns: list[str], rows: list[Observati
     writer.writerow(["STRUCTURE", "STRUCTURE_ID", "STRUCTURE_NAME", "ACTION", *named])
     lead = ["DATAFLOW", f"{flow.agency}:{flow.id}({version})", flow.name, "I"]
     for row in rows:
-        writer.writerow([*lead, *(text for name in columns for text in (row[name], _label(flow, name, row[name])))])
+        writer.writerow([*lead, *(text for name in columns for text in (row[name], flow.label(name, row[name])))])
     return out.getvalue()
-
-
-def _label(flow: Flow, column: str, code: str) -> str:
-    known = {"UNIT_MULT": _UNIT_LABELS, "DECIMALS": _DIGIT_LABELS, **dict.fromkeys(_FLAGS, _STATUS_LABELS)}
-    if column in flow.lists:
-        return code_list(flow.lists[column]).get(code, code)
-    return known.get(column, {}).get(code, "")
 
 
 def _constraint(question: Question, rest: str) -> Answer:
     """The actual content constraint of a flow: validFrom is the newest stamp over all its parts."""
     agency, name, *_ = [*rest.strip("/").split("/"), ""]
     flow, version = _find(question, agency, name.removeprefix("CR_A_"), "")
-    known = facts.newest(flow.dataset, None, question.on) if flow else None
-    if flow is None or known is None or not name.startswith("CR_A_"):
+    if flow is None or not name.startswith("CR_A_"):
         return text(NO_RECORDS, 404)
-    stamp = question.released if question.fault else known.instant
+    return _message(question, _actual(question, flow, version))
+
+
+def _actual(question: Question, flow: Flow, version: str) -> str:
+    rows = list(oecd_changes.observations(flow, question))
+    shown = oecd_changes.shown(flow, question)
+    return oecd_structures.constraint(shown, version, _valid_from(question, flow), rows)
+
+
+def _constraint_stubs(question: Question) -> Answer:
+    """All content constraints in one answer, without their content: one look tells which flows moved."""
+    stubs = [oecd_structures.stub(flow, version, _valid_from(question, flow)) for flow, version in _flows(question)]
+    return _message(question, oecd_structures.constraints(stubs))
+
+
+def _valid_from(question: Question, flow: Flow) -> datetime | None:
+    """The publisher's stamp of the newest vintage; None where it stated none. A fault's release has a newer one."""
+    newest = flow.newest(question.on)
+    stamp = newest.instant if newest and newest.native else None
     if question.fault == "stamp_backwards":
-        stamp = known.instant - timedelta(days=30)
-    body = oecd_structures.constraint(flow, version, stamp, list(_observations(question, flow)))
-    return Answer(oecd_structures.message(body, question.today).encode(), _XML)
+        return stamp and stamp - timedelta(days=30)
+    return question.released if question.fault else stamp
 
 
 def _structure(question: Question, resource: str, rest: str) -> Answer:
-    """A dataflow or its data structure; with `references=all` both, and the concepts and code lists they use."""
+    """A dataflow or its data structure; with `references=all` all that belongs to it, the content constraint included."""
     agency, name, version, *_ = [*rest.strip("/").split("/"), "", ""]
     if resource == "datastructure":
-        name = next((flow.id for flow in FLOWS if flow.structure == name), "")
+        name = next((flow.id for flow, _ in _flows(question) if flow.structure == name), "")
     flow, found = _find(question, agency, name, version)
     if flow is None:
         return text(NO_RECORDS, 404)
     everything = question.params.get("references") == "all"
-    body = oecd_structures.structure(flow, found, resource, everything=everything)
+    body = oecd_structures.structure(oecd_changes.shown(flow, question), found, resource, everything=everything)
+    return _message(question, body + (_actual(question, flow, found) if everything else ""))
+
+
+def _message(question: Question, body: str) -> Answer:
     return Answer(oecd_structures.message(body, question.today).encode(), _XML)

@@ -32,7 +32,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from connectors.sandbox import own_facts
 from connectors.sandbox.faults import FAULTS, Fault, spoil
+from connectors.sandbox.oecd_flows import Flow
 from connectors.sandbox.wire import Answer, Question
 from warehouse.errors import UsageError
 
@@ -42,6 +44,7 @@ _ADDRESS = re.compile(
 )
 _CACHED_ANSWERS = 64
 _DRIP_SECONDS = 120
+_DRIP_PAUSE = 0.05
 _SHORT_BY = 64
 
 
@@ -101,7 +104,8 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int, access_log: Path | None) -> None:
+    def __init__(self, port: int, access_log: Path | None, own: tuple[Flow, ...] = ()) -> None:
+        self.own = own
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
@@ -225,6 +229,7 @@ class Handler(BaseHTTPRequestHandler):
             body=body,
             on=address.on,
             today=address.on or datetime.now(UTC).date(),
+            own=self.server.own,
             fault=fault.name if fault and fault.touches == "data" else None,
         )
         answer = self.server.answer(address.provider, question)
@@ -260,23 +265,26 @@ class Handler(BaseHTTPRequestHandler):
         return len(sent)
 
     def _drip(self, body: bytes) -> int:
-        """Send a few bytes at a time until the client or the server has had enough."""
+        """Send a byte at a time until the client or the server has had enough."""
         end = time.monotonic() + _DRIP_SECONDS
         sent = 0
-        while sent < len(body) and time.monotonic() < end and not self.server.stopping.wait(0.25):
+        while sent < len(body) and time.monotonic() < end and not self.server.stopping.wait(_DRIP_PAUSE):
             try:
-                self.wfile.write(body[sent : sent + 4])
+                self.wfile.write(body[sent : sent + 1])
                 self.wfile.flush()
             except OSError:
                 break
-            sent += 4
+            sent += 1
         return sent
 
 
 @contextmanager
-def serve(port: int = 0, access_log: Path | None = None) -> Iterator[Sandbox]:
-    """Run a sandbox on a port of 127.0.0.1 (0: any free one) in a thread, until the block ends."""
-    server = Server(port, access_log)
+def serve(port: int = 0, access_log: Path | None = None, facts: Path | None = None) -> Iterator[Sandbox]:
+    """Run a sandbox on a port of 127.0.0.1 (0: any free one) in a thread, until the block ends.
+
+    `facts` is a folder of a user's own facts, served beside the built-in ones. Raises OwnFactsError for a bad file in it.
+    """
+    server = Server(port, access_log, own_facts.read(facts) if facts else ())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True)
     thread.start()
     try:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from connectors.sandbox.oecd_flows import Flow
 
 Delivery = Literal["whole", "cut", "drip", "short"]
 
@@ -23,6 +26,7 @@ class Question:
     body: bytes = b""
     on: date | None = None  # the state at the end of this day; None: the newest state, on the real clock
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    own: tuple[Flow, ...] = ()  # a user's own OECD flows, beside those of the facts
     fault: str | None = None  # only faults that change the data; the others are the server's affair
 
     @property

@@ -11,11 +11,14 @@ import pytest
 from connectors.sandbox import facts, make_facts
 
 UPSTREAM = Path(__file__).resolve().parents[2].parent / "shared" / "upstream"
-DATASETS = ("oecd.sbrd", "oecd.pct_cooperation", "worldbank.wdi", "nbs.science_technology", "nbs.fdi_by_country")
+DATASETS = (
+    *("oecd.sbrd", "oecd.pct_cooperation", "oecd.patents", "oecd.gerd"),
+    *("worldbank.wdi", "nbs.science_technology", "nbs.fdi_by_country"),
+)
 
 
 def value(dataset: str, part: str, entity: str, period: str, on: str | None = None) -> float:
-    return float(facts.state(dataset, part, date.fromisoformat(on) if on else None)[entity, period].value)
+    return float(facts.by_area(dataset, part, date.fromisoformat(on) if on else None)[entity, period].value)
 
 
 def content(path: Path) -> bytes:
@@ -27,7 +30,7 @@ def test_the_committed_facts_equal_a_fresh_run(tmp_path: Path) -> None:
     """Compared unpacked, since the packed bytes also depend on the machine's zlib."""
     report = make_facts.make(UPSTREAM, tmp_path)
     made = {path.name: content(path) for path in tmp_path.iterdir()}
-    kept = {path.name: content(path) for path in facts.FACTS.iterdir() if path.name != "README.md"}
+    kept = {path.name: content(path) for path in facts.FACTS.iterdir() if path.suffix in (".csv", ".gz")}
     assert made == kept
     assert sum(report.values()) == 642 + 457 + 50 + 6322 + 704
 
@@ -57,11 +60,11 @@ def test_receipts_for_intellectual_property_of_2017() -> None:
 
 @pytest.mark.oecd
 def test_the_oecd_withdraws_and_the_pseudo_period_is_there() -> None:
-    before, after = (facts.state("oecd.sbrd", "G_XFA", date.fromisoformat(on)) for on in ("2025-04-04", "2025-05-02"))
+    before, after = (facts.by_area("oecd.sbrd", "G_XFA", date.fromisoformat(on)) for on in ("2025-04-04", "2025-05-02"))
     gone = {key: cell for key, cell in before.items() if key not in after}
     assert sorted(gone) == [("USA", str(year)) for year in range(1981, 2008)]
     assert {(cell.value, cell.status[0]) for cell in gone.values()} == {("", "K")}  # observations without a value
-    assert ("KOR", "2999") in facts.state("oecd.sbrd", "G_XGDP")
+    assert ("KOR.G_XGDP", "2999") in facts.state("oecd.sbrd", "G_XGDP")
 
 
 @pytest.mark.oecd
@@ -127,9 +130,34 @@ def test_walk_dates_are_sorted_and_hold_unchanged_republications() -> None:
     walks = {dataset: facts.walk_dates(dataset) for dataset in DATASETS}
     assert all(days == sorted(set(days)) for days in walks.values())
     assert {date(2024, 4, 25), date(2025, 10, 6)} <= set(walks["oecd.sbrd"])
-    assert [len(walks[dataset]) for dataset in DATASETS] == [15, 2, 30, 1, 1]
+    assert [len(walks[dataset]) for dataset in DATASETS] == [15, 2, 2, 1, 30, 1, 1]
     assert walks["worldbank.wdi"][-1] == date(2026, 7, 13)
     assert facts.walk_dates("no.such") == []
+
+
+@pytest.mark.oecd
+def test_patents_of_applicants_and_of_inventors_are_different_series() -> None:
+    """One file of the carrier, whose role changed between its two states: neither replaces the other."""
+    early, late = date(2024, 12, 31), date(2025, 4, 9)
+    keys = {role: f"9P50_1.A.AP.PATN.PRIORITY.KOR._Z.{role}._Z._Z._T" for role in ("APPLICANT", "INVENTOR")}
+    assert (keys["APPLICANT"], "2018") in facts.state("oecd.patents", "PCT_APPLICANT", early)
+    assert facts.state("oecd.patents", "PCT_INVENTOR", early) == {}
+    both = {role: facts.state("oecd.patents", f"PCT_{role}", late)[key, "2018"] for role, key in keys.items()}
+    assert float(both["APPLICANT"].value) != float(both["INVENTOR"].value)
+
+
+@pytest.mark.oecd
+def test_an_area_with_several_series_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = {("KOR.A", "2018"): facts.Cell("1"), ("KOR.B", "2018"): facts.Cell("2")}
+    monkeypatch.setattr(facts, "state", lambda *_: cells)
+    with pytest.raises(ValueError, match="several series"):
+        facts.by_area("oecd.sbrd", "G_XGDP")
+
+
+def test_the_registrys_series_that_are_held_are_described() -> None:
+    described = facts.description("worldbank_indicators.yaml")
+    assert set(described) == set(facts.parts("worldbank.wdi"))
+    assert all(set(entry) == {"name", "organization", "note", "topics"} for entry in described.values())
 
 
 @pytest.mark.nbs

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from connectors.sandbox import oecd_wire
+from connectors.sandbox import oecd_flows, oecd_wire
 from connectors.sandbox.wire import Answer
 from tests.connectors.sandbox_forms import UPSTREAM, ask, recorded
 
@@ -152,3 +152,50 @@ def test_structures_can_be_read_by_an_sdmx_library(path: str) -> None:
     assert not any(len(codes) for codes in alone.codelist.values())
     constraint = sdmx.read_sdmx(io.BytesIO(ask("oecd", CONSTRAINT).body)).constraint["CR_A_DSD_SBRD@DF_SBRD"]
     assert constraint.data_content_region
+
+
+def test_all_content_constraints_come_in_one_answer_without_their_content() -> None:
+    def stubs(on: str) -> dict[str, str | None]:
+        root = ElementTree.fromstring(ask("oecd", "contentconstraint/all", on, detail="allstubs").body)
+        found = list(root.iter(f"{SPACES['s']}ContentConstraint"))
+        assert not [node for node in root.iter() if node.tag.endswith("CubeRegion")]
+        return {one.attrib["id"]: one.get("validFrom") for one in found}
+
+    assert stubs("2024-03-13") == {"CR_A_DSD_SBRD@DF_SBRD": "2024-03-13T10:05:35Z"}
+    assert stubs("2026-11-21") == {
+        "CR_A_DSD_SBRD@DF_SBRD": "2026-04-13T14:28:17Z",
+        "CR_A_DSD_PATENTS@DF_PATENTS_COINVENTOR": "2025-04-09T09:02:55Z",
+        "CR_A_DSD_PATENTS@DF_PATENTS": "2025-04-09T09:02:41Z",
+        "CR_A_DSD_RDS_GERD@DF_GERD_TOE": None,  # its carrier's commit is no stamp of the publisher
+    }
+
+
+@pytest.mark.parametrize("flow", [flow.id for flow in oecd_flows.known()])
+def test_one_message_holds_all_of_a_flows_structure(flow: str) -> None:
+    sdmx = pytest.importorskip("sdmx")
+    [known] = [one for one in oecd_flows.known() if one.id == flow]
+    message = sdmx.read_sdmx(io.BytesIO(ask("oecd", f"dataflow/{known.agency}/{flow}/latest", references="all").body))
+    structure = message.structure[known.structure]
+    assert [one.id for one in structure.dimensions] == [*known.dimensions, "TIME_PERIOD"]
+    assert [one.id for one in structure.attributes] == list(known.attributes)
+    [region] = message.constraint[f"CR_A_{flow}"].data_content_region
+    members = {dimension.id: selection.values for dimension, selection in region.member.items()}
+    used = {name: {value.value for value in members[name]} for name in known.dimensions}
+    rows = rows_of(ask("oecd", f"data/{known.agency},{flow},/all"))
+    for name, listed in known.lists.items():
+        codes = message.codelist[listed.partition(":")[2].partition("(")[0]]
+        assert used[name] == {row[name] for row in rows} <= {code.id for code in codes}
+
+
+@recorded
+def test_a_flow_of_eleven_dimensions_equals_the_recorded_download() -> None:
+    path = UPSTREAM / "oecd/api-csv/DSD_RDS_GERD@DF_GERD_TOE__2024-11-21.csv.gz"
+    theirs = list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode("utf-8-sig"))))
+    ours = rows_of(ask("oecd", "data/OECD.STI.STP,DSD_RDS_GERD@DF_GERD_TOE,/all", format="csvfile"))
+    columns = [name for name in ours[0] if name != "DATAFLOW"]
+    held = {row["REF_AREA"] for row in ours}
+    assert held == {"CHN", "JPN", "KOR", "USA", "GBR", "FRA", "DEU", "CAN", "MEX"}
+    assert {tuple(row[name] for name in columns) for row in ours} == {
+        tuple(row[name] for name in columns) for row in theirs if row["REF_AREA"] in held
+    }
+    assert ours[0]["DATAFLOW"] == theirs[0]["STRUCTURE_ID"]

@@ -43,7 +43,8 @@ def test_lists_have_the_shape_of_recorded_ones() -> None:
     assert bank("country", per_page="400")[1] == upstream("worldbank/raw/v2_lists/country.json")
     ours = shape(bank(f"indicator/{RESEARCH}")[1])
     theirs = shape(upstream("worldbank/raw/v2_lists/indicator.json"))
-    assert ours.keys() == {path for path in theirs if not path.startswith("[].topics[]")}
+    assert ours.keys() == theirs.keys()
+    assert_same_shape(bank("source")[1], upstream("worldbank/raw/v2_lists/source.json"))
 
 
 @recorded
@@ -128,3 +129,29 @@ def test_the_archive_serves_native_months_only() -> None:
     for version in ("199901", "201809", "202603"):  # never listed; known to us only from a carrier
         assert b"<wb:error" in ask("worldbank", f"{unknown}/{version}/data", format="json").body
     assert b"<wb:error" in ask("worldbank", f"{unknown}/202607/data", "2026-07-12", format="json").body
+
+
+@pytest.mark.parametrize(
+    ("on", "stamp"), [("2019-03-20", None), ("2021-09-15", "2021-09-15"), ("2026-03-10", None), (None, "2026-07-13")]
+)
+def test_the_source_says_when_it_was_last_updated_as_far_as_the_publisher_said_so(
+    on: str | None, stamp: str | None
+) -> None:
+    head, rows = bank("source/2", on)
+    assert [(row["id"], row["code"], row["lastupdated"]) for row in rows] == [("2", "WDI", stamp)]
+    assert head == {"page": "1", "pages": "1", "per_page": "50", "total": "1"}
+    assert [row["id"] for row in bank("sources", on)[1]] == ["2", "57"]
+    assert bank("source/99")[0]["message"][0]["id"] == "120"
+
+
+def test_the_list_of_indicators_describes_all_that_are_held() -> None:
+    head, rows = bank("source/2/indicator", per_page="1000")
+    assert head == {"page": 1, "pages": 1, "per_page": "1000", "total": 13}
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    pages = [bank("source/2/indicator", per_page="5", page=str(n))[1] for n in (1, 2, 3)]
+    assert [row for page in pages for row in page] == rows
+    [research] = [row for row in rows if row["id"] == RESEARCH]
+    assert bank(f"indicator/{RESEARCH}")[1] == [research]
+    assert research["name"] == bank(f"country/KOR/indicator/{RESEARCH}")[1][0]["indicator"]["value"]
+    assert research["topics"] == [{"id": "14", "value": "Science & Technology"}]
+    assert bank("indicator/NO.SUCH")[0]["message"][0]["id"] == "120"
