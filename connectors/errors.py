@@ -8,13 +8,18 @@ ProviderError
 ├── NotFound             stop         the address itself is unknown: dataflow, path or version withdrawn
 ├── NoData               stop         a valid question with an empty answer
 ├── BadRequest           stop         the provider refuses the question
+├── NotGranted           stop         the provider does not give old vintages
 ├── Moved                retriable    the data changed while they were being read; read again from the start
 ├── UnexpectedPayload    stop         an answer that is not of the documented form
-├── QuotaExhausted       stop         our own limit: asking now would break the provider's
-└── UnknownFault         stop         a sandbox fault that does not exist
+├── UnknownFault         stop         a sandbox fault that does not exist
+└── NotAsked             stop         nothing was sent, on a decision of ours
+    ├── QuotaExhausted   stop         our own limit: asking now would break the provider's
+    ├── ProviderPaused   stop         the provider refused or failed so often that it is left alone for a while
+    └── OutOfTime        stop         the run has had its time
 
 `retriable` answers "may the same request succeed in a moment?"; only connectors/transport.py acts on it, plus the
-restart of a whole read on Moved.
+restart of a whole read on Moved. Blocked, Throttled, Unreachable and ServerFault may be the whole provider's trouble:
+connectors/breaker.py counts them. docs/faults.md says for every way to fail which of these it ends in.
 """
 
 from __future__ import annotations
@@ -72,6 +77,10 @@ class BadRequest(ProviderError):
     """The provider refuses the question itself."""
 
 
+class NotGranted(ProviderError):
+    """The provider does not give old vintages, or there is no proof that it does."""
+
+
 class Moved(ProviderError):
     """The data changed while they were being read."""
 
@@ -82,9 +91,25 @@ class UnexpectedPayload(ProviderError):
     """An answer that is not of the form the connector knows; nothing is guessed from it."""
 
 
-class QuotaExhausted(ProviderError):
-    """Our own limit for this provider is reached; nothing was sent."""
-
-
 class UnknownFault(ProviderError):
     """The sandbox knows no fault of that name."""
+
+
+class NotAsked(ProviderError):
+    """Nothing was sent, on a decision of ours; what was read before is kept."""
+
+
+class QuotaExhausted(NotAsked):
+    """Our own limit for this provider is reached."""
+
+
+class ProviderPaused(NotAsked):
+    """The provider refused us, or failed several times in a row, and is left alone until a stated time."""
+
+
+class OutOfTime(NotAsked):
+    """The run has had its time; the rest waits for the next one."""
+
+
+#: After one of these the next question to that provider would be asked in vain: what comes before the data raises them.
+CONCERNS_ALL = (Unreachable, Throttled, Blocked, NotAsked)

@@ -1,12 +1,16 @@
 """One question to a provider, in the terms that planning, quotas and transport share.
 
-Belongs here: that record alone. What a connector asks for, and when, is in its own module.
+Belongs here: that record, and how a list is cut so that no address grows too long. What a connector asks for, and when,
+is in its own module.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 
 Cost = Literal["data", "structure"]
 
@@ -22,3 +26,25 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     cost: Cost = "data"
+
+    @property
+    def address(self) -> str:
+        """Path and parameters as they follow the base URL and its "/"."""
+        query = urlencode(self.params, safe=":;,+@()*")
+        return self.path.lstrip("/") + (f"?{query}" if query else "")
+
+
+def json_body(*pairs: tuple[str, object]) -> str:
+    """A request body as compact JSON, in the order given."""
+    return json.dumps(dict(pairs), ensure_ascii=False, separators=(",", ":"))
+
+
+def bundled(codes: Iterable[str], separator: str, most: int) -> list[str]:
+    """Codes joined by a separator, in order, each bundle of at most `most` characters (or of one code)."""
+    bundles: list[str] = []
+    for code in codes:
+        if bundles and len(bundles[-1]) + len(separator) + len(code) <= most:
+            bundles[-1] += f"{separator}{code}"
+        else:
+            bundles.append(code)
+    return bundles

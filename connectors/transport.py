@@ -8,21 +8,30 @@ archive call and the log of what was asked. Does not belong here: what an answer
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from requests.adapters import HTTPAdapter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential_jitter,
+)
 from urllib3.exceptions import HTTPError
 
+from connectors.breaker import Breaker
 from connectors.errors import (
     Blocked,
     NotFound,
+    OutOfTime,
     ProviderError,
     ServerFault,
     Throttled,
@@ -31,11 +40,14 @@ from connectors.errors import (
     Unreachable,
 )
 from connectors.quota import Quota
+from connectors.reading import NotReadable, load_json
 from connectors.request import Request
 from warehouse.schema import Payload
 
 USER_AGENT = "Figurekeeper/0.1 (official statistics, scheduled refresh; python-requests)"
 CHUNK = 1 << 16
+#: Bytes of an answer when unpacked; the OECD's largest known table has 197 MB.
+LARGEST = 512 << 20
 #: A provider whose clock is further off is not believed: fetch times decide what was known when.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
@@ -99,20 +111,20 @@ def _sandbox_refusal(payload: Payload) -> ProviderError | None:
     """The sandbox's own word that an address of its own cannot be meant: no such fault, no such day."""
     if payload.status != 400 or not payload.content.startswith(b'{"sandbox"'):
         return None
-    said = json.loads(payload.content)["sandbox"]
-    known = f" It knows {', '.join(said['faults'])}." if "faults" in said else ""
-    return UnknownFault(
-        f"the sandbox says: {said['error']}.{known}",
-        request=asked(payload),
-        next_step="choose one of those and try again",
-    )
+    try:
+        said = load_json(payload.content)["sandbox"]
+        known = f" It knows {', '.join(said['faults'])}." if "faults" in said else ""
+        words = f"the sandbox says: {said['error']}.{known}"
+    except (NotReadable, LookupError, TypeError):
+        return None
+    return UnknownFault(words, request=asked(payload), next_step="choose one of those and try again")
 
 
 def throttled(payload: Payload) -> Throttled:
     """The provider's own limit was met; with its Retry-After, when it gives one in seconds or as a date."""
     text = payload.headers.get("retry-after", "")
     seconds: float | None = None
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         seconds = float(text)
     elif text:
         when = http_date(text)
@@ -144,9 +156,11 @@ class Transport:
         base_url: str,
         quota: Quota | None = None,
         *,
+        breaker: Breaker | None = None,
         archive: Callable[[Payload], None] | None = None,
         timeouts: tuple[float, float] = (10.0, 60.0),
         deadline: float = 300.0,
+        run_limit: float = 3600.0,
         attempts: int = 4,
         backoff: float = 2.0,
         max_retry_after: float = 180.0,
@@ -154,21 +168,29 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         trust_date: bool = False,
+        adapter: HTTPAdapter | None = None,
     ) -> None:
-        """`timeouts` are for connecting and for each read; `deadline` bounds one whole answer; all in seconds.
+        """`timeouts` are for connecting and for each read; `deadline` bounds one whole answer, `run_limit` all answers
+        together, pauses and waiting for the quota included; all in seconds. Without `breaker` it has one of its own.
 
         `backoff` is the first pause, doubled and jittered from then on. A Throttled answer is asked again only when its
         Retry-After is at most `max_retry_after`. `archive` is given every final answer, errors included. The answer's
         Date is the fetch time when it agrees with our clock, or always with `trust_date` (the sandbox's other days).
+        `adapter` stands where HTTP would be: a recording that answers instead.
         """
         self.provider = provider
         self.base_url = base_url.rstrip("/")
         self.log: list[Sent] = []
         self._quota, self._archive, self._clock, self._sleep = quota, archive, clock, sleep
+        self._breaker = breaker or Breaker(None, provider, self.base_url, clock=clock)
         self._timeouts, self._deadline, self._attempts = timeouts, deadline, attempts
+        self._run_limit, self._ends = run_limit, time.monotonic() + run_limit
         self._max_retry_after, self._trust_date = max_retry_after, trust_date
         self._pause = wait_exponential_jitter(multiplier=backoff, max=60 * max(backoff, 0.001), jitter=backoff)
         self._session = _SameHostSession()
+        if adapter is not None:
+            self._session.mount("http://", adapter)
+            self._session.mount("https://", adapter)
         self._session.headers.update({"User-Agent": user_agent, "Accept-Language": "en", "Accept-Encoding": "gzip"})
 
     def __enter__(self) -> Transport:
@@ -189,11 +211,32 @@ class Transport:
 
     def url(self, request: Request) -> str:
         """The full address of a request."""
-        query = urlencode(request.params, safe=":;,+@()*")
-        return f"{self.base_url}/{request.path.lstrip('/')}" + (f"?{query}" if query else "")
+        return f"{self.base_url}/{request.address}"
 
     def get(self, request: Request, classify: Classify = classify_status) -> Payload:
-        """The answer to a request, after as many attempts as its errors allow. Raises ProviderError."""
+        """The answer to a request, after as many attempts as its errors allow. Raises ProviderError; when the provider is
+        paused or the run has had its time, a NotAsked."""
+        left = self._time_left()
+        self._breaker.admit()
+        try:
+            payload = self._attempted(request, classify, left)
+        except ProviderError as error:
+            self._breaker.settle(error)
+            raise
+        self._breaker.settle(None)
+        return payload
+
+    def _time_left(self) -> float:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise OutOfTime(
+                f"not asked: this run has had its {self._run_limit:.0f} s",
+                next_step="run the refresh again; when it happens every time, see in `figurekeeper batch BATCH` which "
+                "requests take so long; what was read is kept, and the last good data keep serving",
+            )
+        return left
+
+    def _attempted(self, request: Request, classify: Classify, left: float) -> Payload:
         last: list[Payload] = []
 
         def attempt(number: int) -> Payload:
@@ -208,7 +251,7 @@ class Transport:
 
         retrying = Retrying(
             retry=retry_if_exception(self._worth_a_retry),
-            stop=stop_after_attempt(self._attempts),
+            stop=stop_after_attempt(self._attempts) | stop_before_delay(left),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,
@@ -237,6 +280,7 @@ class Transport:
         url = self.url(request)
         quota_wait = self._quota.take(request.cost) if self._quota else 0.0
         started = time.monotonic()
+        ends = min(started + self._deadline, self._ends)
         status: int | None = None
         outcome = "Unreachable"
         try:
@@ -249,8 +293,15 @@ class Transport:
                 stream=True,
             ) as response:
                 status = response.status_code
-                content = self._read(response, started)
+                content = self._read(response, started, ends)
             outcome = "ok"
+        except _TooLarge as error:
+            outcome = "UnexpectedPayload"
+            raise UnexpectedPayload(
+                f"the answer does not end within {LARGEST >> 20} MB",
+                request=_short(request.method, url),
+                next_step="ask for less at once: fewer economies, fewer codes in the part's key, a later start",
+            ) from error
         except requests.TooManyRedirects as error:
             outcome = "Blocked"
             raise Blocked(
@@ -291,14 +342,21 @@ class Transport:
         stated, now = http_date(date), self._clock()
         return stated if stated and (self._trust_date or abs(stated - now) <= CLOCK_TOLERANCE) else now
 
-    def _read(self, response: requests.Response, started: float) -> bytes:
+    def _read(self, response: requests.Response, started: float, ends: float) -> bytes:
         """The body, with its content-encoding undone. urllib3 raises when it is shorter than its Content-Length."""
-        chunks = []
+        chunks, size = [], 0
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             chunks.append(chunk)
-            if time.monotonic() - started > self._deadline:
-                raise requests.Timeout(f"the answer was not complete after {self._deadline:.0f} s")
+            size += len(chunk)
+            if size > LARGEST:
+                raise _TooLarge
+            if time.monotonic() > ends:
+                raise requests.Timeout(f"the answer was not complete after {ends - started:.1f} s")
         return b"".join(chunks)
+
+
+class _TooLarge(requests.RequestException):
+    """More bytes than any answer has."""
 
 
 class _AnotherHost(requests.RequestException):
@@ -337,8 +395,3 @@ def json_error(payload: Payload) -> ProviderError | None:
         request=asked(payload),
         next_step="run the refresh again; when it persists, open the archived payload",
     )
-
-
-def json_body(*pairs: tuple[str, object]) -> str:
-    """A request body as compact JSON, in the order given."""
-    return json.dumps(dict(pairs), ensure_ascii=False, separators=(",", ":"))

@@ -5,13 +5,15 @@ Belongs here: shapes of the record. When it is written is the sequence's matter 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.contract import Fetched, PartFetch
+from connectors.contract import Ask, Fetched, PartFetch
 from connectors.datasets import Dataset
-from connectors.errors import UnexpectedPayload
-from warehouse.schema import Payload
+from connectors.errors import NotAsked, UnexpectedPayload
+from warehouse.contents import told_scope
+from warehouse.errors import FigurekeeperError
+from warehouse.schema import PartData, Payload
 
 if TYPE_CHECKING:
     from connectors.transport import Transport
@@ -25,6 +27,14 @@ def unreadable(dataset: Dataset, answer: PartFetch, error: Exception) -> Unexpec
         dataset=dataset.id,
         next_step="open the payload with `figurekeeper payload SHA256`; the provider may have changed its format",
     )
+
+
+def asked(ask: Ask) -> dict[str, Any]:
+    """What was asked for, unless everything was."""
+    if ask.whole:
+        return {}
+    parts = list(ask.parts) if ask.parts is not None else None
+    return {"asked": {"parts": parts, "scope": told_scope(ask.scope), "versions": list(ask.versions)}}
 
 
 def sent(transport: Transport, address: str, circumstances: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,7 +51,28 @@ def sent(transport: Transport, address: str, circumstances: Mapping[str, Any]) -
     }
 
 
-def payloads(fetched: Fetched) -> list[tuple[str | None, Payload]]:
-    """Every answer with the part it is for, in the order of fetching; probes are for none."""
-    probes: list[tuple[str | None, Payload]] = [(None, payload) for payload in fetched.probes]
-    return probes + [(answer.part, payload) for answer in fetched.parts for payload in answer.payloads]
+def handed_in(circumstances: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a batch whose answers are files: nobody was asked."""
+    return {"address": "", **circumstances, "requests": 0, "retries": 0, "sent": []}
+
+
+def probed(fetched: Fetched) -> dict[str, Any]:
+    """The publisher's own word for the state that was found, where it has one, and whether that alone was asked for."""
+    told = {"probe": fetched.probe} if fetched.probe is not None else {}
+    return told | ({"unmoved": True, "parts": {}} if fetched.unmoved else {})
+
+
+def shortfalls(read: Iterable[PartData], errors: Mapping[str, FigurekeeperError]) -> dict[str, Any]:
+    """What was left out and why: values and rows by part and reason, parts by the class of their error, and how many of
+    these were not even asked for."""
+    return {
+        "skipped": {data.part: data.skipped for data in read if data.skipped},
+        "failed": {part: type(error).__name__ for part, error in errors.items()},
+        "not_asked": sum(isinstance(error, NotAsked) for error in errors.values()),
+    }
+
+
+def payloads(fetched: Fetched, structure: Sequence[Payload] = ()) -> list[tuple[str | None, Payload]]:
+    """Every answer with the part it is for, in the order of fetching; probes and those about the structure are for none."""
+    read = [(answer.part, payload) for answer in fetched.parts for payload in answer.payloads]
+    return [*((None, payload) for payload in fetched.probes), *read, *((None, payload) for payload in structure)]

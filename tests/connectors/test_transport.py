@@ -13,7 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from connectors.errors import Blocked, ProviderError, ServerFault, Throttled, UnknownFault, Unreachable
+from connectors.errors import (
+    Blocked,
+    ProviderError,
+    ServerFault,
+    Throttled,
+    UnexpectedPayload,
+    UnknownFault,
+    Unreachable,
+)
 from connectors.request import Request
 from connectors.transport import Transport
 from warehouse.schema import Payload
@@ -135,6 +143,16 @@ def test_attempts_end_and_the_last_answer_is_archived() -> None:
     assert transport.sent == 2
 
 
+def test_no_pause_is_begun_that_would_outlast_the_run() -> None:
+    with (
+        _server(lambda handler, _: _send(handler, b"no", 502)) as base,
+        _transport(base, backoff=100.0, run_limit=50.0) as transport,
+        pytest.raises(ServerFault),
+    ):
+        transport.get(ASKED)
+    assert transport.sent == 1
+
+
 @pytest.mark.parametrize(
     ("headers", "sent", "pauses"),
     [({"Retry_After": "7"}, 2, [7.0]), ({"Retry_After": "9999"}, 1, []), ({}, 1, [])],
@@ -162,6 +180,34 @@ def test_a_short_or_refused_answer_is_unreachable(length: int) -> None:
     assert transport.sent == 2
     with _transport("http://127.0.0.1:1", attempts=1) as transport, pytest.raises(Unreachable):
         transport.get(ASKED)
+
+
+def test_an_answer_that_grows_when_it_is_unpacked_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.transport.LARGEST", 2 << 20)
+    bomb = gzip.compress(b"0" * (50 << 20))
+    with _server(lambda handler, _: _send(handler, bomb, Content_Encoding="gzip")) as base:
+        transport = _transport(base)
+        with pytest.raises(UnexpectedPayload, match="does not end within 2 MB"):
+            transport.get(ASKED)
+    assert len(bomb) < 100_000
+    assert [record.outcome for record in transport.log] == ["UnexpectedPayload"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"sandbox"', b'{"sandbox": []}', b'{"sandbox": {"faults": [1]}}', b'{"sandbox": 1}']
+)
+def test_only_the_sandboxs_own_form_is_taken_for_its_word(body: bytes) -> None:
+    with _server(lambda handler, _: _send(handler, body, 400)) as base, pytest.raises(UnexpectedPayload, match="400"):
+        _transport(base).get(ASKED)
+
+
+def test_a_pause_that_is_no_number_is_none() -> None:
+    with (
+        _server(lambda handler, _: _send(handler, b"", 429, Retry_After="²")) as base,
+        pytest.raises(Throttled) as caught,
+    ):
+        _transport(base).get(ASKED)
+    assert caught.value.retry_after is None
 
 
 def test_a_slow_drip_meets_the_deadline() -> None:
