@@ -13,22 +13,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from connectors import datasets
 from connectors.sandbox import faults
-from flows import settings
-from warehouse.schema import Scope
+from flows import catalogue, settings
 
 NO_FAULT = "none"
-DATASETS = tuple(datasets.known_ids())
 FAULTS = (NO_FAULT, *sorted(faults.FAULTS))
 
-Month = Annotated[str, Field(pattern=r"^(\d{4}(0[1-9]|1[0-2]))?$")]
+Vintage = Annotated[str, Field(pattern=r"^(\d{4}(0[1-9]|1[0-2])|\d{4}-\d{2}-\d{2})?$")]
 Period = Annotated[str, Field(pattern=r"^(\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?)?$")]
 
 
 def _known_dataset(value: str) -> str:
-    if value not in DATASETS:
-        raise ValueError(f"no dataset {value!r}; there are {', '.join(DATASETS)}")
+    known = catalogue.ids(settings.load())
+    if value not in known:
+        raise ValueError(f"no dataset {value!r}; there are {', '.join(known)}")
     return value
 
 
@@ -38,8 +36,12 @@ def _known_fault(value: str) -> str:
     return value
 
 
+def _offer_enabled(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(catalogue.enabled(settings.load()))
+
+
 #: Dropdowns: the JSON schema carries the choices for the form and the API, the validator keeps them in Python.
-DatasetId = Annotated[str, AfterValidator(_known_dataset), Field(json_schema_extra={"enum": list(DATASETS)})]
+DatasetId = Annotated[str, AfterValidator(_known_dataset), Field(json_schema_extra=_offer_enabled)]
 FaultName = Annotated[str, AfterValidator(_known_fault), Field(json_schema_extra={"enum": list(FAULTS)})]
 
 
@@ -67,6 +69,11 @@ class RefreshForm(Form):
         description="Sandbox only: refresh once for every day on which its facts changed, oldest first, so that a true "
         "revision history comes into being.",
     )
+    full: bool = Field(
+        False,
+        title="Read everything",
+        description="Even when the publisher's own stamp has not moved since the last reading.",
+    )
     fault: FaultName = Field(
         NO_FAULT,
         title="Fault",
@@ -87,22 +94,18 @@ class BackfillForm(Form):
         "", title="First period", description="2000, 2017-Q3 or 2017-05; empty: from the beginning."
     )
     period_to: Period = Field("", title="Last period", description="Like the first; empty: up to the newest.")
-    vintage_from: Month = Field(
+    vintage_from: Vintage = Field(
         "",
         title="First archived vintage",
-        description="World Bank only: a month of its archive as YYYYMM, such as 202109; empty: current data.",
+        description="World Bank: a month of its archive as YYYYMM, such as 202109. OECD: a day, such as 2024-03-13. "
+        "Empty: current data.",
     )
-    vintage_to: Month = Field("", title="Last archived vintage", description="Like the first; empty: that month alone.")
+    vintage_to: Vintage = Field("", title="Last archived vintage", description="Like the first; empty: that one alone.")
     reason: str = Field("", title="Reason", description="Why, for the record. Needed to run, not to plan.")
 
     @property
-    def scope(self) -> Scope:
-        """The periods asked for; a complete read when both ends are empty."""
-        return Scope(start=self.period_from or None, end=self.period_to or None)
-
-    @property
     def span(self) -> str | None:
-        """The archive's months as the command line writes them, "first:last"; None when current data are wanted."""
+        """The old vintages as the command line writes them, "first:last"; None when current data are wanted."""
         return f"{self.vintage_from}:{self.vintage_to}" if self.vintage_from or self.vintage_to else None
 
 

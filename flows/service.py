@@ -24,8 +24,8 @@ import requests
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
-from connectors import datasets
-from flows import notices, output, pipeline
+from connectors.sandbox import own_facts
+from flows import catalogue, deployments, notices, output, pipeline
 from flows import settings as settings_module
 from flows.processes import Child, free_port, port_taken
 from warehouse.errors import FigurekeeperError
@@ -153,15 +153,22 @@ class Service:
         server.prepare()
         self.start("worker", "prefect", "worker", "start", "--pool", server.POOL, *self._queue_options())
         self.note("deploying prefect.yaml")
-        self._deploy()
+        self.deploy()
         server.install_automations()
 
-    def _deploy(self) -> None:
-        deploying = self.start("deploy", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml")
+    def deploy(self) -> None:
+        """Deploy prefect.yaml and what else is enabled now, and forget the datasets that no longer are."""
+        from flows import server
+
+        for name in catalogue.survey(self.settings).wrong:
+            self.note(f"{name} is left out: its dataset file is wrong (`figurekeeper doctor` says where)")
+        file = deployments.prefect_file(self.settings)
+        deploying = self.start("deploy", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
         status = deploying.wait(READY_WITHIN)
         if status:
             raise self._failed(deploying, f"of prefect.yaml ended with status {status}")
         self.children.remove(deploying)
+        server.forget_refreshes(deployments.names(file))
 
     def _queue_options(self) -> list[str]:
         return [option for queue in self.queues for option in ("--work-queue", queue)]
@@ -169,7 +176,11 @@ class Service:
     def _start_sandbox(self) -> None:
         port = free_port()
         log = self.settings.root / "sandbox-access.log"
-        self.start("sandbox", "connectors.sandbox", "--port", str(port), "--access-log", str(log))
+        own = []
+        if self.settings.datasets:
+            own_facts.read(self.settings.datasets)  # says here what is wrong, not in the log of a child
+            own = ["--facts", str(self.settings.datasets)]
+        self.start("sandbox", "connectors.sandbox", "--port", str(port), "--access-log", str(log), *own)
         self.env["FIGUREKEEPER_SANDBOX_URL"] = f"http://127.0.0.1:{port}"
 
     def start(self, name: str, module: str, *arguments: str) -> Child:
@@ -300,10 +311,10 @@ def run_once(settings: Settings) -> int:
 
 
 def held_vintages(settings: Settings) -> dict[str, int]:
-    """How many vintages the warehouse holds of every dataset there is a file for; the largest to fetch comes first, so
+    """How many vintages the warehouse holds of every enabled dataset; the largest to fetch comes first, so
     that it does not run alone at the end."""
     held = {row["dataset"]: int(row["vintages"]) for row in pipeline.summary(settings)}
-    files = sorted(datasets.load_all().values(), key=lambda file: -len(file.parts) * len(file.entities))
+    files = sorted(catalogue.enabled(settings).values(), key=lambda file: -len(file.parts) * len(file.entities))
     return {file.id: held.get(file.id, 0) for file in files}
 
 

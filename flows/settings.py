@@ -6,13 +6,16 @@ Does not belong here: what is done with them. Nothing of Prefect or of a provide
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_serializer
+from pydantic import AfterValidator, DirectoryPath, Field, SecretStr, ValidationError, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse import server
 from warehouse.errors import UsageError
+
+if TYPE_CHECKING:
+    from warehouse.storage import Storage
 
 
 class Settings(BaseSettings):
@@ -31,6 +34,9 @@ class Settings(BaseSettings):
     oecd_url: str | None = None
     worldbank_url: str | None = None
     nbs_url: str | None = None
+    datasets: Annotated[DirectoryPath, AfterValidator(Path.resolve)] | None = Field(
+        None, description="a folder of your own dataset files, which count beside ours"
+    )
     sandbox_url: str | None = Field(None, description="a running sandbox; unset: one is started when needed")
     webhook_url: SecretStr | None = Field(None, description="notices are posted here as JSON, besides the inbox")
     port: int = Field(4200, description="of the Prefect server that `figurekeeper up` starts")
@@ -51,6 +57,15 @@ class Settings(BaseSettings):
             "storage_uri": self.storage_uri,
             "host": self.host,
         }
+
+    @property
+    def storage(self) -> Storage:
+        """Where journal and payloads of the profile's warehouse lie; the warehouse itself need not be there."""
+        from warehouse.storage import LocalStorage, ObjectStorage
+
+        if self.storage_uri is None:
+            return LocalStorage(self.root)
+        return ObjectStorage(self.storage_uri, self.profile, self.root / "cache")
 
     @property
     def quota_place(self) -> Path | str:

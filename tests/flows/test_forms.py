@@ -14,13 +14,13 @@ from warehouse.errors import UsageError
 
 def test_refresh_form_offers_every_dataset_and_fault() -> None:
     fields = RefreshForm.model_json_schema()["properties"]
-    assert fields["dataset"]["enum"] == list(datasets.known_ids())
+    assert fields["dataset"]["enum"] == list(datasets.enabled_ids())
     assert set(fields["fault"]["enum"]) == {"none", *faults.FAULTS}
 
 
 def test_date_and_fault_are_not_offered_outside_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIGUREKEEPER_PROFILE", "live")
-    assert list(RefreshForm.model_json_schema()["properties"]) == ["dataset"]
+    assert list(RefreshForm.model_json_schema()["properties"]) == ["dataset", "full"]
 
 
 @pytest.mark.parametrize("form", [RefreshForm, BackfillForm, ReviewForm])
@@ -51,13 +51,13 @@ def test_backfill_form_turns_a_span_of_months_into_versions_and_periods_into_a_s
     form = BackfillForm(
         datasets=["worldbank.wdi"], vintage_from="202111", vintage_to="202202", period_from="2010", period_to=""
     )
-    ask = ask_of(form)
+    ask = ask_of(form, "worldbank.wdi")
     assert ask.versions == ("202111", "202112", "202201", "202202")
     assert (ask.scope.start, ask.scope.end, ask.scope.complete) == ("2010", None, False)
 
 
 def test_backfill_form_without_spans_is_a_complete_read_of_current_data() -> None:
-    ask = ask_of(BackfillForm(datasets=["oecd.sbrd"]))
+    ask = ask_of(BackfillForm(datasets=["oecd.sbrd"]), "oecd.sbrd")
     assert ask.versions == ()
     assert ask.scope.complete
 
@@ -65,7 +65,14 @@ def test_backfill_form_without_spans_is_a_complete_read_of_current_data() -> Non
 @pytest.mark.parametrize(("first", "last"), [("202202", "202111"), ("", "202111")])
 def test_backfill_span_that_runs_backwards_is_refused(first: str, last: str) -> None:
     with pytest.raises(UsageError, match="span"):
-        ask_of(BackfillForm(datasets=["worldbank.wdi"], vintage_from=first, vintage_to=last))
+        ask_of(BackfillForm(datasets=["worldbank.wdi"], vintage_from=first, vintage_to=last), "worldbank.wdi")
+
+
+def test_backfill_form_takes_days_of_the_oecd_and_each_provider_says_what_it_wants() -> None:
+    form = BackfillForm(datasets=["oecd.sbrd", "worldbank.wdi"], vintage_from="2024-03-13", vintage_to="2024-03-14")
+    assert ask_of(form, "oecd.sbrd").versions == ("2024-03-13", "2024-03-14")
+    with pytest.raises(UsageError, match="no span of months"):
+        ask_of(form, "worldbank.wdi")
 
 
 @pytest.mark.parametrize("wrong", [{"vintage_from": "2021-09"}, {"vintage_from": "202113"}, {"period_from": "17"}])

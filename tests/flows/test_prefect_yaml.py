@@ -12,8 +12,10 @@ from prefect.events.schemas.automations import AutomationCore
 from ruamel.yaml import YAML
 
 from connectors import datasets
+from flows import deployments
 from flows.server import PROJECT, QUEUES, RUNS_AT_ONCE
 from flows.service import FLOW
+from flows.settings import Settings
 
 FILE: dict[str, Any] = YAML(typ="safe").load(PROJECT / "prefect.yaml")
 DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in FILE["deployments"]}
@@ -27,20 +29,45 @@ def flow_of(entry: dict[str, Any]) -> Flow[..., Any]:
     return found
 
 
-@pytest.mark.parametrize("dataset", datasets.known_ids())
+@pytest.mark.parametrize("dataset", datasets.enabled_ids())
 def test_a_dataset_is_deployed_on_its_own_calendar(dataset: str) -> None:
-    entry, declared = DEPLOYMENTS[dataset], datasets.load(dataset)
-    [schedule] = entry["schedules"]
-    assert (schedule["cron"], schedule["timezone"]) == (declared.calendar.cron, declared.calendar.timezone)
-    assert entry["parameters"] == {"request": {"dataset": dataset}}
-    assert declared.provider in entry["tags"]
-    assert entry["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    entry = DEPLOYMENTS[dataset]
+    generated = deployments.of_dataset(datasets.load(dataset))
+    assert entry == generated | {"description": entry["description"], "work_pool": entry["work_pool"]}
     assert flow_of(entry).name == FLOW
 
 
-def test_only_datasets_and_maintenance_have_schedules() -> None:
+def test_without_further_datasets_our_own_file_is_deployed(tmp_path: Path) -> None:
+    assert deployments.prefect_file(Settings(home=tmp_path)) == deployments.FILE
+    assert deployments.names(deployments.FILE) == set(DEPLOYMENTS)
+
+
+def test_a_dataset_of_one_s_own_is_deployed_like_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = datasets.path_of("oecd.sbrd").read_text(encoding="utf-8")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "oecd.mine.yaml").write_text(
+        text.replace("id: oecd.sbrd", "id: oecd.mine").replace("30 7 * * *", "5 7 * * *")
+    )
+    (own / "oecd.later.yaml").write_text(text.replace("id: oecd.sbrd", "id: oecd.later").replace("verified off", "un"))
+    (own / "oecd.wrong.yaml").write_text("id: oecd.wrong\n")
+    file = deployments.prefect_file(Settings(home=tmp_path / "home", datasets=own))
+    assert file == tmp_path / "home" / "sandbox" / "prefect.yaml"
+    written = YAML(typ="safe").load(file)
+    mine = {entry["name"]: entry for entry in written["deployments"]}
+    assert mine.keys() - DEPLOYMENTS.keys() == {"oecd.mine"}
+    assert mine["oecd.mine"]["schedules"][0]["cron"] == "5 7 * * *"
+    assert mine["oecd.mine"]["work_pool"] == DEPLOYMENTS["oecd.sbrd"]["work_pool"]
+    assert {key: value for key, value in written.items() if key != "deployments"} == {
+        key: value for key, value in FILE.items() if key != "deployments"
+    }
+    monkeypatch.setenv("FIGUREKEEPER_DATASETS", str(own))
+    assert flow_of(mine["oecd.mine"]).validate_parameters(mine["oecd.mine"]["parameters"])
+
+
+def test_only_datasets_and_what_looks_after_them_have_schedules() -> None:
     scheduled = {name for name, entry in DEPLOYMENTS.items() if "schedules" in entry}
-    assert scheduled == {*datasets.known_ids(), "maintain"}
+    assert scheduled == {*datasets.enabled_ids(), "maintain", "first-contact"}
 
 
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
