@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from connectors.datasets import Dataset
-from expectations import comparison_rules, frames, suites
+from expectations import comparison_rules, frames, structure_rules, suites
 from expectations.frames import Frames
 from expectations.rules import SINGLE, Rule
+from expectations.structure_rules import StructureEvidence
 from warehouse.errors import FigurekeeperError
 from warehouse.schema import CheckResult, Decision, PartEvidence, Severity
 
@@ -33,7 +34,7 @@ ACCEPTANCE = Path(__file__).parent / "acceptance.yaml"
 MAX_EXAMPLES = 5
 
 #: Columns that tell a reader which row an example is.
-_NAMING = ("entity", "series_key", "period", "value_text")
+_NAMING = ("entity", "series_key", "period", "value_text", "within", "code", "old", "new")
 
 
 class BrokenCheck(FigurekeeperError):
@@ -94,7 +95,8 @@ def _by_rule(failed: Sequence[CheckResult]) -> list[str]:
     for rule in dict.fromkeys(result.rule for result in failed):
         first, *others = [result for result in failed if result.rule == rule]
         more = f" and {len(others)} more part{'s' if len(others) > 1 else ''}" if others else ""
-        told.append(f"{rule} in {first.part}{more} ({first.observed}; expected {first.expected})")
+        where = f" in {first.part}" if first.part else ""
+        told.append(f"{rule}{where}{more} ({first.observed}; expected {first.expected})")
     return told
 
 
@@ -103,10 +105,13 @@ def _counted(warnings: Sequence[CheckResult]) -> str:
     return f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''} ({names})"
 
 
-def judge(dataset: Dataset, parts: Sequence[PartEvidence]) -> Judgement:
-    """Apply every rule to every part. Raises BrokenCheck, once all results are in, when a rule itself could not run."""
+def judge(dataset: Dataset, parts: Sequence[PartEvidence], structure: StructureEvidence | None = None) -> Judgement:
+    """Apply every rule to every part, and to the structure where it was read.
+
+    Raises BrokenCheck, once all results are in, when a rule itself could not run.
+    """
     batches = _batches()
-    results: list[CheckResult] = []
+    results: list[CheckResult] = _judge_structure(batches, structure) if structure else []
     for part in parts:
         results += _judge_part(batches, dataset, part, _pair_of(dataset, part, parts))
     if any(result.config_error for result in results):
@@ -136,6 +141,19 @@ def _judge_part(
         results += _examine(batches, part, suite, frames.of_part(dataset, part))
         results += _examine(batches, part, suite, pair) if pair else []
     return _accept(results, dataset.id, frames.release_day(dataset, part))
+
+
+def _judge_structure(batches: BatchDefinition[Any], evidence: StructureEvidence) -> list[CheckResult]:
+    """Every rule on its own kinds of elements; the dataset as a whole is concerned, so the results name no part."""
+    frame = structure_rules.frame_of(evidence)
+    suite = suites.build_structure(evidence)
+    words = {suites.rule_id(expectation): str(expectation.description) for expectation in suite}
+    results = []
+    for outcome in _validate(batches, frame, suite):
+        rule = suites.RULE[suites.rule_id(outcome.expectation_config)]
+        given = Frames({rule.frame: frame}, {rule.frame: structure_rules.examined(rule, evidence)})
+        results.append(_result(rule, outcome, None, given, frame, words[rule.id]))
+    return results
 
 
 def _pair_of(dataset: Dataset, ratio: PartEvidence, parts: Iterable[PartEvidence]) -> Frames | None:
@@ -198,7 +216,7 @@ def _validate(
 def _result(
     rule: Rule,
     outcome: ExpectationValidationResult,
-    part: PartEvidence,
+    part: PartEvidence | None,
     given: Frames,
     frame: pd.DataFrame,
     expected: str,
@@ -206,7 +224,7 @@ def _result(
     return CheckResult(
         rule=rule.id,
         layer=rule.layer,
-        part=part.data.part,
+        part=part.data.part if part else "",
         severity=rule.severity,
         success=bool(outcome.success),
         examined=given.examined[rule.frame],
@@ -254,17 +272,19 @@ def _offending(rule: Rule, outcome: ExpectationValidationResult, frame: pd.DataF
     return None
 
 
-def _observed(rule: Rule, outcome: ExpectationValidationResult, part: PartEvidence, frame: pd.DataFrame) -> str:
-    """What was found, in words: the notes themselves, a number, or the offending values."""
-    told = {
+def _told(rule: Rule, part: PartEvidence) -> tuple[str, ...]:
+    """What a part's own notes say to a rule that counts them."""
+    return {
         "stamp_findings": frames.stamp_findings(part),
         "reader_findings": part.data.notes,
         "taken_back": (part.voided,) if part.voided is not None else (),
+        "skipped": tuple(f"{reason}: {count}" for reason, count in part.data.skipped.items()),
     }.get(rule.column, ())
-    told = told or tuple(
-        f"{reason}: {count}" for reason, count in part.data.skipped.items() if rule.column == "skipped"
-    )
-    if told:
+
+
+def _observed(rule: Rule, outcome: ExpectationValidationResult, part: PartEvidence | None, frame: pd.DataFrame) -> str:
+    """What was found, in words: the notes themselves, a number, or the offending values."""
+    if part is not None and (told := _told(rule, part)):
         return "; ".join(told)
     result = outcome.result
     if outcome.success and rule.frame not in SINGLE:

@@ -45,6 +45,10 @@ def _period_syntax(subject: Subject) -> Demand:
     return matching(*PERIOD_SYNTAX[subject.dataset.frequency])
 
 
+def _nothing_ahead(subject: Subject) -> Demand | None:
+    return None if subject.dataset.end else at_most(0)  # a dataset of projections says up to when they go
+
+
 def _declared_unit(subject: Subject) -> Demand | None:
     if subject.dataset.provider == "nbs":  # there every indicator states its own
         return None
@@ -149,7 +153,7 @@ RULES = (
         "observations",
         "years_ahead",
         "Nobody has observed what lies after the release: pseudo periods such as 2999, or projections without a flag.",
-        always(at_most(0)),
+        _nothing_ahead,
     ),
     Rule(
         "empty-period-ahead",

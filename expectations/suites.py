@@ -1,8 +1,8 @@
 """Great Expectations suites as code, generated from a dataset file and the rules, and their checked-in snapshots.
 
-Belongs here: which rules exist, turning their demands into expectations, and writing expectations/snapshots/*.json
-(sorted, without ids), which a test holds against the code. `python -m expectations.suites --write` regenerates them. No
-number is written here: thresholds come from the dataset files and the rules.
+Belongs here: which rules exist, turning their demands into expectations, and writing expectations/snapshots/*.json (of the
+enabled datasets; sorted, without ids), which a test holds against the code. `python -m expectations.suites --write` regenerates
+them. No number is written here: thresholds come from the dataset files and the rules.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connectors.datasets import Dataset, load_all
-from expectations import comparison_rules, part_rules
+from connectors.datasets import Dataset, survey
+from expectations import comparison_rules, part_rules, structure_rules
 from expectations.rules import FINDINGS, Demand, Rule, Subject
+from expectations.structure_rules import StructureEvidence
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 RULES: tuple[Rule, ...] = (*part_rules.RULES, *comparison_rules.RULES)
-RULE = {rule.id: rule for rule in RULES}
+RULE = {rule.id: rule for rule in (*RULES, *structure_rules.RULES)}
 
 #: These expectations name their columns themselves.
 _OWN_COLUMNS = ("ExpectCompoundColumnsToBeUnique",)
@@ -38,21 +39,30 @@ def demands(dataset: Dataset, part_id: str) -> list[tuple[Rule, Demand]]:
 
 def build(dataset: Dataset, part_id: str) -> dict[str, list[Expectation]]:
     """The expectations of one part by the frame they examine; each carries its rule's id, severity and words."""
-    from great_expectations import expectations
-
     suite: dict[str, list[Expectation]] = {}
     for rule, demand in demands(dataset, part_id):
-        kind = getattr(expectations, demand.expectation)
-        column = {} if demand.expectation in _OWN_COLUMNS else {"column": rule.column}
-        expectation = kind(
-            **column,
-            **demand.arguments,
-            severity=rule.severity.value,
-            description=_words(rule, demand),
-            meta={"rule": rule.id},
-        )
-        suite.setdefault(rule.frame, []).append(expectation)
+        suite.setdefault(rule.frame, []).append(_expectation(rule, demand))
     return suite
+
+
+def build_structure(evidence: StructureEvidence) -> list[Expectation]:
+    """The expectations of a dataset's structure: those that have something to examine, whatever the dataset file says."""
+    return [_expectation(rule, demand) for rule, demand in structure_rules.demands(evidence)]
+
+
+def _expectation(rule: Rule, demand: Demand) -> Expectation:
+    from great_expectations import expectations
+
+    kind = getattr(expectations, demand.expectation)
+    column = {} if demand.expectation in _OWN_COLUMNS else {"column": rule.column}
+    made: Expectation = kind(
+        **column,
+        **demand.arguments,
+        severity=rule.severity.value,
+        description=_words(rule, demand),
+        meta={"rule": rule.id},
+    )
+    return made
 
 
 def _words(rule: Rule, demand: Demand) -> str:
@@ -93,7 +103,7 @@ def _plain(expectation: Expectation) -> dict[str, Any]:
 def main(arguments: list[str]) -> int:
     """Print the names of stale snapshots, or write them with --write. Returns 1 when one is stale and not written."""
     stale = 0
-    for dataset in load_all().values():
+    for dataset in survey().enabled.values():
         path, text = SNAPSHOTS / f"{dataset.id}.json", snapshot(dataset)
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue

@@ -19,7 +19,7 @@ from warehouse.schema import PartData, PartEvidence, Severity
 
 pytestmark = pytest.mark.slow
 
-DATASETS = ("oecd.sbrd", "oecd.pct_cooperation", "worldbank.wdi")
+DATASETS = ("oecd.gerd", "oecd.patents", "oecd.pct_cooperation", "oecd.sbrd", "worldbank.wdi")
 #: Vintages before the predecessor that the rollback rule may look at.
 OLDER = 5
 
@@ -35,7 +35,7 @@ def held(dataset: Dataset, part: str, vintage: facts.Vintage) -> PartData:
     declared = dataset.part(part)
     cells = {
         place: cell
-        for place, cell in facts.state(dataset.id, part, vintage.day).items()
+        for place, cell in facts.by_area(dataset.id, part, vintage.day).items()
         if place[0] in dataset.entities and dataset.start <= place[1] < "2999"
     }
     if dataset.provider == "worldbank":  # which answers with a row for every economy and year, empty or not
