@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from connectors.datasets import Dataset
-from connectors.errors import Blocked, ProviderError, QuotaExhausted, Throttled, UnknownFault, Unreachable
+from connectors.errors import ProviderError, UnknownFault
 from connectors.request import Request
 from warehouse.errors import UsageError
 from warehouse.schema import PartData, Payload, Scope, Stamp
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from connectors.transport import Transport
 
 PROVIDERS = ("oecd", "worldbank", "nbs")
+#: The method of a payload that nobody sent: a file that a person handed in.
+FILE = "FILE"
+#: For how many days a list (economies, versions, the indicators of a leaf) may be used again.
+KEPT_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -33,17 +37,28 @@ class Known:
     read_at: datetime
 
 
+def _nothing(_: Request) -> Payload | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Ask:
     """What a refresh or backfill wants: which parts, which scope, and old vintages by the provider's version ids.
 
-    With `known`, a connector may leave the parts out when its probe says that nothing has changed since.
+    With `known`, a connector leaves the parts out when its probe says that nothing has changed since. `recall` gives an
+    answer to the same request back that is some days old at the most (KEPT_DAYS); only lists are asked of it, never data.
     """
 
     parts: tuple[str, ...] | None = None  # None: all
     scope: Scope = field(default_factory=Scope)
-    versions: tuple[str, ...] = ()  # World Bank archive ids YYYYMM; empty: the current data
+    versions: tuple[str, ...] = ()  # ids of old vintages (versions.py); empty: the current data
     known: Known | None = field(default=None, compare=False)
+    recall: Callable[[Request], Payload | None] = field(default=_nothing, compare=False, repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """True when everything is asked for as it is now."""
+        return self.parts is None and self.scope.complete and not self.versions
 
 
 @dataclass(frozen=True)
@@ -63,13 +78,15 @@ class Fetched:
     """All answers of one refresh. `probes` belong to no part: content constraints, a warm-up page.
 
     `probe` is the publisher's own word for the state that was read, None where it has none or its readings disagree.
-    `unmoved`: the probe is that of `Ask.known`, so no part was asked for.
+    `unmoved`: nothing can have changed since the last reading, so no part was asked for; because the probe is that of
+    `Ask.known`, or for another reason, which is then `said`.
     """
 
     parts: tuple[PartFetch, ...]
     probes: tuple[Payload, ...] = field(default=())
     probe: str | None = None
     unmoved: bool = False
+    said: str = ""
 
 
 class Connector(Protocol):
@@ -82,8 +99,8 @@ class Connector(Protocol):
         ...
 
     def fetch(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
-        """Ask the provider. A part that fails is returned with its error and does not fail the others; an error that
-        concerns the provider as a whole (Unreachable, Blocked, Throttled, QuotaExhausted) is raised at once."""
+        """Ask the provider. A part that fails is returned with its error and does not fail the others; what fails before
+        any part was asked for is raised."""
         ...
 
     def parse(self, dataset: Dataset, fetched: PartFetch) -> PartData:
@@ -96,13 +113,25 @@ def connector(provider: str) -> Connector:
     return cast(Connector, import_module(f"connectors.{provider}").CONNECTOR)
 
 
+def parse(dataset: Dataset, fetched: PartFetch) -> PartData:
+    """Read the payloads of one part by what knows their form: the provider's connector, or a reader of files handed in.
+
+    Raises UnexpectedPayload, NoData.
+    """
+    if fetched.payloads[-1].method != FILE:
+        return connector(dataset.provider).parse(dataset, fetched)
+    reader = import_module("connectors.files" if dataset.reads == "files" else "connectors.stored")
+    return cast(PartData, reader.parse(dataset, fetched))
+
+
 def part_or_error(dataset: Dataset, part: str, scope: Scope, ask: Callable[[], PartFetch]) -> PartFetch:
-    """What `ask` returns; a part's own failure becomes a PartFetch with its error, the provider's is raised."""
+    """What `ask` returns; a provider's error becomes a PartFetch with it, so that what was read before is kept. That the
+    others are not asked in vain is the matter of breaker and quota, which answer them with a NotAsked."""
     try:
         return ask()
     except ProviderError as error:
         error.dataset = error.dataset or dataset.id
-        if isinstance(error, (Unreachable, Blocked, Throttled, QuotaExhausted, UnknownFault)):
+        if isinstance(error, UnknownFault):
             raise
         return PartFetch(part, (), None, scope, error)
 
@@ -116,7 +145,7 @@ def chosen_parts(dataset: Dataset, ask: Ask, *, archive: bool = False) -> tuple[
         raise UsageError(
             "this provider has no archive of old vintages",
             dataset=dataset.id,
-            next_step="leave the vintages out, or choose World Bank datasets only",
+            next_step="leave the vintages out, or choose datasets of the World Bank or the OECD only",
         )
     known = tuple(part.id for part in dataset.parts)
     if unknown := sorted(set(ask.parts or ()) - set(known)):

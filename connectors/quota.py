@@ -7,6 +7,7 @@ on how many runs go at once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -37,6 +38,8 @@ LIVE: Final[dict[str, dict[Cost, Rates]]] = {
     "worldbank": {"data": [Rate(5, Duration.SECOND), Rate(150, Duration.MINUTE)]},
     "nbs": {"data": [Rate(1, Duration.SECOND), Rate(20, Duration.HOUR)]},
 }
+#: How many requests one run may send in all, whatever the clock says. Of NBS it is known that a hundred are too many.
+A_RUN: Final[dict[str, int]] = {"nbs": 20}
 #: For servers on this machine: the same code path, limits that only stop a runaway loop.
 GENEROUS: Final[dict[Cost, Rates]] = {"data": [Rate(500, Duration.SECOND)], "structure": [Rate(500, Duration.SECOND)]}
 _CONTENDED: Final = 0.02
@@ -53,6 +56,16 @@ class Left:
     frees_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Need:
+    """What some requests would need: `widest` is the limit with the longest window as it stands; `seconds` of waiting at the
+    most; `runs`, since one ends when it would wait too long."""
+
+    widest: Left
+    seconds: int
+    runs: int
+
+
 class Quota:
     """The limits of one provider, shared by all processes that name the same file, or all hosts that name the same database."""
 
@@ -63,16 +76,20 @@ class Quota:
         *,
         profile: str = "live",
         limits: dict[Cost, Rates] | None = None,
+        run_limit: int | None = None,
         max_wait: float = 120.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`place`: an SQLite file, or the address of a PostgreSQL as warehouse.server.catalogue completes it.
 
-        `limits` overrides the limits of the profile; `max_wait` is the longest wait in seconds for one request.
+        `limits` and `run_limit` override those of the profile; `run_limit` counts the requests of this object, which serves
+        one batch; `max_wait` is the longest wait in seconds for one request.
         """
         self.provider = provider
         self.max_wait = max_wait
         self._sleep = sleep
+        self._most = run_limit or (A_RUN.get(provider) if profile == "live" else None)
+        self._taken = 0
         self._stack = ExitStack()
         chosen = limits or (LIVE[provider] if profile == "live" else GENEROUS)
         made = self._on_server(place, chosen) if isinstance(place, str) else self._in_file(place, chosen)
@@ -81,13 +98,15 @@ class Quota:
     def take(self, cost: Cost) -> float:
         """Count one request, waiting for its turn; the seconds waited.
 
-        Raises QuotaExhausted, and counts nothing, when the wait would exceed `max_wait`.
+        Raises QuotaExhausted, and counts nothing, when the wait would exceed `max_wait`, or this run has had its share.
         """
+        self._check_run()
         bucket = self._bucket(cost)
         waited = 0.0
         while True:
             decision = self._put(bucket)
             if decision.allowed:
+                self._taken += 1
                 return waited
             if decision.retry_after_ms is None:  # another host is counting right now
                 self._sleep(_CONTENDED)
@@ -102,9 +121,28 @@ class Quota:
             self._sleep(wait)
             waited += wait
 
+    def _check_run(self) -> None:
+        if self._most is None or self._taken < self._most:
+            return
+        frees = max((left.frees_at for left in self.left() if left.frees_at is not None), default=datetime.now(UTC))
+        raise QuotaExhausted(
+            f"one run may send {self.provider} {self._most} requests, and this one has; "
+            f"the limit frees at {frees:%Y-%m-%d %H:%M:%S} UTC",
+            next_step=f"run the refresh again after {frees:%H:%M:%S} UTC; what was read is kept, and the rest is asked then",
+        )
+
     def left(self) -> list[Left]:
         """What remains of every limit now; nothing is counted."""
         return [left for cost, bucket in self._buckets.items() for left in _left(cost, bucket)]
+
+    def need(self, cost: Cost, requests: int) -> Need:
+        """What so many requests would need from now on, if nobody else asks; nothing is counted."""
+        limits = _left(cost, self._bucket(cost))
+        windows = {one: math.ceil(max(requests - one.left, 0) / one.limit) for one in limits}
+        runs = [1 + count for one, count in windows.items() if one.seconds > self.max_wait]
+        runs += [math.ceil(requests / self._most)] if self._most is not None else []
+        seconds = max(one.seconds * count for one, count in windows.items())
+        return Need(max(limits, key=lambda one: one.seconds), seconds, max(runs, default=1))
 
     def close(self) -> None:
         """Close the file or the connections; the counts stay."""
@@ -134,8 +172,12 @@ class Quota:
             bucket.leak(now)
             return cast(Decision, bucket.put_decision(RateItem(self.provider, now)))
 
+    def counts_as(self, cost: Cost) -> Cost:
+        """The class by which requests of a cost are counted: data, where the provider has none of its own for them."""
+        return cost if cost in self._buckets else "data"
+
     def _bucket(self, cost: Cost) -> Bucket:
-        return self._buckets.get(cost) or self._buckets["data"]
+        return self._buckets[self.counts_as(cost)]
 
 
 @contextmanager

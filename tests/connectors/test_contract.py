@@ -14,15 +14,9 @@ import pytest
 from connectors import datasets
 from connectors.contract import Ask, Fetched, connector
 from connectors.errors import (
-    Blocked,
     Moved,
-    NoData,
-    NotFound,
     ProviderError,
-    ServerFault,
-    Throttled,
     UnexpectedPayload,
-    UnknownFault,
     Unreachable,
 )
 from connectors.quota import Quota
@@ -138,88 +132,6 @@ def test_every_answer_is_archived_and_counted(sandbox: Sandbox, name: str, tmp_p
 def test_the_fetch_time_is_the_providers_own_clock(sandbox: Sandbox, name: str) -> None:
     fetched = _fetch(_transport(sandbox, name, on=date(2026, 12, 31)), name)
     assert fetched.parts[0].payloads[-1].fetched_at.isoformat() == "2026-12-31T23:59:59+00:00"
-
-
-#: Faults of the wire: what each must end in, for every provider. None: it passes.
-WIRE = {
-    "429_retry_after": Throttled,
-    "429": Throttled,
-    "307_cookie": None,
-    "403": Blocked,
-    "404_path": NotFound,
-    "400_then_ok:contract": None,
-    "500": ServerFault,
-    "502": ServerFault,
-    "cut": Unreachable,
-    "slow_drip": Unreachable,
-    "wrong_length": Unreachable,
-    "bom": None,
-}
-
-
-@pytest.mark.parametrize("fault", WIRE)
-@pytest.mark.parametrize("name", REPRESENTATIVE)
-def test_faults_of_the_wire_end_in_typed_errors(sandbox: Sandbox, name: str, fault: str) -> None:
-    expected = WIRE[fault]
-    transport = _transport(sandbox, name, fault)
-    if expected is None:
-        good = _parse(name, _fetch(_transport(sandbox, name), name))
-        assert _parse(name, _fetch(transport, name)).canonical_hash == good.canonical_hash
-        return
-    with pytest.raises(ProviderError) as caught:
-        _parse(name, _fetch(transport, name))
-    assert type(caught.value) is expected
-    assert "Next: " in str(caught.value)
-    assert all(record.outcome != "" for record in transport.log)
-
-
-#: Faults of one provider or of the data: what each must end in, or the finding it must leave.
-SPECIAL: list[tuple[str, str, type[ProviderError] | str]] = [
-    ("oecd.sbrd", "throttle_200", Throttled),
-    ("oecd.sbrd", "html_200", ServerFault),
-    ("worldbank.wdi", "html_200", ServerFault),
-    ("nbs.science_technology", "html_200", Blocked),
-    ("oecd.sbrd", "404_no_records", NoData),
-    ("oecd.sbrd", "404_no_dataflow", NotFound),
-    ("worldbank.wdi", "shrinking_total", Moved),
-    ("worldbank.wdi", "shifted_page", Moved),
-    ("oecd.sbrd", "renamed_column", UnexpectedPayload),
-    ("worldbank.wdi", "renamed_column", UnexpectedPayload),
-    ("nbs.science_technology", "renamed_column", UnexpectedPayload),
-    ("oecd.sbrd", "new_dimension", UnexpectedPayload),
-    ("nbs.science_technology", "new_dimension", UnexpectedPayload),
-    ("oecd.sbrd", "changed_unit", "UNIT_MULT is 3"),
-    ("worldbank.wdi", "changed_unit", "unit conflict"),
-    ("nbs.science_technology", "changed_unit", "unit conflict"),
-    ("worldbank.wdi", "vanished_country", "not in the answer: KOR"),
-    ("oecd.sbrd", "no_such_fault", UnknownFault),
-    ("worldbank.wdi", "no_such_fault", UnknownFault),
-    ("nbs.science_technology", "no_such_fault", UnknownFault),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "fault", "expected"), [pytest.param(*case, marks=MARKS[case[0].split(".")[0]]) for case in SPECIAL]
-)
-def test_faults_of_one_provider_or_of_the_data(
-    sandbox: Sandbox, name: str, fault: str, expected: type[ProviderError] | str
-) -> None:
-    transport = _transport(sandbox, name, fault)
-    if isinstance(expected, str):
-        data = _parse(name, _fetch(transport, name))
-        assert any(expected in told for told in (*data.notes, *data.skipped))
-        return
-    with pytest.raises(ProviderError) as caught:
-        _parse(name, _fetch(transport, name))
-    assert type(caught.value) is expected
-
-
-@pytest.mark.parametrize("name", REPRESENTATIVE)
-def test_a_repeated_row_is_collapsed_and_counted(sandbox: Sandbox, name: str) -> None:
-    good = _parse(name, _fetch(_transport(sandbox, name), name))
-    doubled = _parse(name, _fetch(_transport(sandbox, name, "duplicate_row"), name))
-    assert doubled.canonical_hash == good.canonical_hash
-    assert sum(doubled.skipped.values()) > sum(good.skipped.values())
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVE)

@@ -62,6 +62,21 @@ def test_a_provider_without_a_class_for_structures_counts_them_as_data(tmp_path:
     quota.close()
 
 
+def test_a_run_has_its_share_and_another_one_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "quota.sqlite"
+    plenty: dict[Cost, Rates] = {"data": [Rate(100, 3_600_000)]}
+    quota = Quota(path, "nbs", limits=plenty)
+    for _ in range(20):
+        quota.take("data")
+    with pytest.raises(QuotaExhausted, match=r"one run may send nbs 20 requests.*Next: run the refresh again after"):
+        quota.take("data")
+    assert [one.left for one in quota.left()] == [80]
+    quota.close()
+    another = Quota(path, "nbs", limits=plenty)
+    assert another.take("data") == 0
+    another.close()
+
+
 def test_limits_stay_below_what_the_providers_allow() -> None:
     assert any(rate.limit <= 60 and rate.interval == 3_600_000 for rate in LIVE["oecd"]["data"])
     assert any(rate.limit <= 20 and rate.interval == 60_000 for rate in LIVE["oecd"]["structure"])

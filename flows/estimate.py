@@ -1,0 +1,137 @@
+"""Before a refresh or backfill: what it would ask of the provider, and what that costs.
+
+Belongs here: the rows of a plan. Which requests there are is the connectors' matter, what the limits are the quota's. Nothing is
+asked of a provider, and sizes are those of the last answers held.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, get_args
+
+from connectors import contract, structures
+from connectors.contract import Ask
+from connectors.datasets import Dataset
+from connectors.quota import Need, Quota
+from connectors.request import Cost, Request
+from connectors.versions import versions
+from flows import catalogue, taking
+from flows.settings import Settings
+from warehouse import clock, held_over
+from warehouse.errors import UsageError
+from warehouse.schema import Scope
+from warehouse.store import Warehouse
+
+Row = dict[str, Any]
+
+
+def ask_of(provider: str, first: str | None, last: str | None, span: str | None) -> Ask:
+    """A backfill in the connectors' words: periods from `first` to `last`, old vintages of `span` ("A" or "A:B").
+
+    Raises UsageError for a period or span that cannot be meant.
+    """
+    start, end = clock.parse_periods(f"{first or ''}:{last or ''}") if first or last else (None, None)
+    return Ask(scope=Scope(start=start, end=end), versions=versions(provider, span))
+
+
+def rows(
+    settings: Settings, names: Sequence[str], first: str | None = None, last: str | None = None, span: str | None = None
+) -> list[Row]:
+    """The first requests of a refresh or backfill of some datasets, if everything is read.
+
+    Columns: dataset, part, request, parameters, cost, bytes (None: nothing like it is held). Raises UsageError for an unknown
+    dataset, period or span.
+    """
+    found: list[Row] = []
+    for name in names:
+        dataset = catalogue.load(settings, name)
+        if dataset.reads == "files":
+            found += taking.rows(settings, dataset)
+            continue
+        ask = ask_of(dataset.provider, first, last, span)
+        requests = contract.connector(dataset.provider).plan(dataset, ask)
+        requests += [] if ask.versions else structures.beyond(dataset, requests)
+        sizes = _sizes(settings, dataset, ask, requests)
+        found += [
+            {
+                "dataset": name,
+                "part": request.part,
+                "request": f"{request.method} {request.path}",
+                "parameters": "&".join(f"{key}={value}" for key, value in request.params),
+                "cost": request.cost,
+                "bytes": sizes.get(_like(request)),
+            }
+            for request in requests
+        ]
+    return found
+
+
+def totals(settings: Settings, plan: Iterable[Row]) -> list[Row]:
+    """A plan in sum, one row a provider and cost class, which is what the limits count.
+
+    Columns: provider, cost, requests, bytes (of those whose size is known), unknown (how many are not), left (of the limit with
+    the longest window now), limit, window (its seconds), seconds (to wait for our limits, at most), runs (in how many runs, since
+    one ends when it would wait too long).
+    """
+    by_provider: dict[str, list[Row]] = {}
+    for row in plan:
+        if row["cost"] in get_args(Cost):  # a file of the drop folder costs no request
+            by_provider.setdefault(row["dataset"].split(".")[0], []).append(row)
+    return [total for provider, some in sorted(by_provider.items()) for total in _of_provider(settings, provider, some)]
+
+
+def headline(plan: Sequence[Row], sums: Sequence[Row]) -> str:
+    """A plan in one line."""
+    told = ", ".join(f"{row['requests']} {row['provider']} {row['cost']}" for row in sums)
+    unknown = sum(row["unknown"] for row in sums)
+    size = f"{sum(row['bytes'] for row in sums):,} bytes" + (
+        f" and {unknown} answers of unknown size" if unknown else ""
+    )
+    return f"{len(plan)} first requests ({told}), {size}, {sum(row['seconds'] for row in sums)} s of waiting at most"
+
+
+def _of_provider(settings: Settings, provider: str, some: Iterable[Row]) -> list[Row]:
+    grouped: dict[Cost, list[Row]] = {}
+    with closing(Quota(settings.quota_place, provider, profile=settings.profile)) as quota:
+        for row in some:
+            grouped.setdefault(quota.counts_as(row["cost"]), []).append(row)
+        return [_total(provider, cost, alike, quota.need(cost, len(alike))) for cost, alike in sorted(grouped.items())]
+
+
+def _total(provider: str, cost: Cost, some: Sequence[Row], need: Need) -> Row:
+    known = [row["bytes"] for row in some if row["bytes"] is not None]
+    return {
+        "provider": provider,
+        "cost": cost,
+        "requests": len(some),
+        "bytes": sum(known),
+        "unknown": len(some) - len(known),
+        "left": need.widest.left,
+        "limit": need.widest.limit,
+        "window": need.widest.seconds,
+        "seconds": need.seconds,
+        "runs": need.runs,
+    }
+
+
+def _sizes(settings: Settings, dataset: Dataset, ask: Ask, requests: Sequence[Request]) -> dict[str, int]:
+    """How many bytes to expect of requests alike: what the last answers to such had, shared among them."""
+    try:
+        warehouse = Warehouse(**settings.place, create=False)
+    except UsageError:  # there is none yet
+        return {}
+    counts = Counter(_like(request) for request in requests if request.part is not None)
+    times = max(len(ask.versions), 1)
+    held = held_over.sizes(warehouse, dataset.id, {_like(request) for request in requests})
+    return held | {like: held[like] * times // count for like, count in counts.items() if like in held}
+
+
+def _like(request: Request) -> str:
+    return held_over.like(request.part, request.method, request.address)
+
+
+def told(plan: Iterable[Row]) -> Iterator[Row]:
+    """Rows of a plan for people: a size that is not known says so."""
+    return ({**row, "bytes": "unknown" if row["bytes"] is None else row["bytes"]} for row in plan)
