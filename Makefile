@@ -10,7 +10,7 @@ EXTRAS_test := [test]
 EXTRAS_lint := [test,lint]
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint bench facts torture clean
+.PHONY: help run up test lint bench facts torture fuzz clean
 .PRECIOUS: $(VENV)/.%
 
 help: ## show this list
@@ -28,6 +28,9 @@ test: $(VENV)/.test ## all tests: unit and contract tests, then real releases, c
 
 torture: $(VENV)/.test ## fifty thousand generated histories against the reference model (HISTORIES=n: so many), for hours
 	@HISTORIES=$${HISTORIES:-50000} $(PY) -m pytest -q -n 2 tests/warehouse/test_histories.py
+
+fuzz: $(VENV)/.test ## spoilt answers for every reader, for ten minutes (FUZZ_SECONDS=n), after the seed it names (FUZZ_SEED=n)
+	@$(PY) -m tests.connectors.fuzzing
 
 lint: $(VENV)/.lint ## ruff check, ruff format --check, mypy --strict
 	@$(PY) -m ruff check .

@@ -1,7 +1,8 @@
 """From a connector's columns to the PartData that the warehouse stages; the same for all providers.
 
-Belongs here: typing the columns, the start of a period, rows that repeat each other, the order, the canonical hash.
-Does not belong here: reading a wire format, or judging values (expectations/).
+Belongs here: typing the columns, how numbers and absences are written, the start of a period, rows that repeat each
+other, that no record is lost, the order, the canonical hash. Does not belong here: reading a wire format, or judging
+values (expectations/).
 """
 
 from __future__ import annotations
@@ -19,37 +20,52 @@ import pyarrow.compute as pc
 
 from connectors.contract import PartFetch
 from connectors.errors import UnexpectedPayload
-from warehouse.schema import PARSED, SERIES, PartData
+from connectors.skipped import Skip, records
+from warehouse.schema import PARSED, SERIES, PartData, Scope
 
-#: Counted, not a warning: many standing absences are known, and the dataset file names the economies that must be there.
-NOT_IN_ANSWER = "economies asked for and not in the answer"
-REPEATED = "row repeated word for word"
-BLANK = "placeholder of a period in which nothing is published"
-_MISSING = frozenset(("", "NaN", "nan", "无"))
 _PERIODS = {
-    "A": re.compile(r"(\d{4})"),
-    "Q": re.compile(r"(\d{4})-Q([1-4])"),
-    "M": re.compile(r"(\d{4})-(0[1-9]|1[0-2])"),
+    "A": re.compile(r"([0-9]{4})"),
+    "Q": re.compile(r"([0-9]{4})-Q([1-4])"),
+    "M": re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])"),
 }
 _MONTHS = {"A": 0, "Q": 3, "M": 1}
 
 
 @dataclass(frozen=True)
+class Writing:
+    """How a provider writes numbers (a regular expression for the whole text, RE2) and that there is none (whole texts,
+    blanks around them aside). `thousands` separates groups of digits, where the provider does so.
+
+    Whatever is neither is refused: nothing is guessed from "1,234", "−5", ".." or "Infinity".
+    """
+
+    number: str = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+    missing: frozenset[str] = frozenset()
+    thousands: str = ""
+
+    def says_none(self, text: str | None) -> bool:
+        """True for a published text that says that there is no number, and where there is no text at all."""
+        return text is None or text.strip() in self.missing
+
+
+@dataclass(frozen=True)
 class Parsed:
     """What a reader found in one answer: columns series_key, period, value_text, status (all text; a null value_text
-    means that none was given), one SERIES row a series as a dict, what was left out and why, and findings."""
+    means that none was given), one SERIES row a series as a dict, how many `records` the answer holds (each is an
+    observation or skipped), what was skipped and why, and findings."""
 
     observations: pa.Table
     series: list[dict[str, Any]]
+    records: int
     skipped: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def part_data(fetched: PartFetch, parsed: Parsed, frequency: str) -> PartData:
+def part_data(fetched: PartFetch, parsed: Parsed, frequency: str, writing: Writing) -> PartData:
     """The part as the warehouse stages it: schemas PARSED and SERIES, unique keys, sorted, with its canonical hash.
 
-    Raises UnexpectedPayload for values that are no numbers, periods of another frequency, and rows that contradict
-    each other.
+    Raises UnexpectedPayload for values that are no numbers, periods of another frequency, rows that contradict each
+    other, and when the records of the answer are not all accounted for.
     """
     rows, repeated = _without_repeats(parsed.observations, fetched.part)
     texts = rows.column("value_text")
@@ -58,7 +74,7 @@ def part_data(fetched: PartFetch, parsed: Parsed, frequency: str) -> PartData:
             "series_key": rows.column("series_key"),
             "period": rows.column("period"),
             "period_start": _starts(rows.column("period"), frequency, fetched.part),
-            "value": _numbers(texts, fetched.part),
+            "value": _numbers(texts, writing, fetched.part),
             "value_text": texts,
             "status": rows.column("status"),
         },
@@ -67,7 +83,12 @@ def part_data(fetched: PartFetch, parsed: Parsed, frequency: str) -> PartData:
     series = pa.Table.from_pylist(sorted(parsed.series, key=lambda row: str(row["series_key"])), schema=SERIES)
     skipped = dict(parsed.skipped)
     if repeated:
-        skipped[REPEATED] = repeated
+        skipped[Skip.REPEATED] = repeated
+    if (told := observations.num_rows + records(skipped)) != parsed.records:
+        raise UnexpectedPayload(
+            f"part {fetched.part}: the answer holds {parsed.records} records, and {told} are accounted for",
+            next_step="keep the archived payload and report it: this is a fault of the reader, not of the provider",
+        )
     return PartData(
         part=fetched.part,
         observations=observations.combine_chunks(),
@@ -76,27 +97,24 @@ def part_data(fetched: PartFetch, parsed: Parsed, frequency: str) -> PartData:
         stamp=fetched.stamp,
         scope=fetched.scope,
         canonical_hash=canonical_hash(observations, series),
-        skipped=skipped,
+        skipped={str(reason): count for reason, count in skipped.items()},
         notes=(*fetched.notes, *parsed.notes),
     )
 
 
-def is_missing(text: str | None) -> bool:
-    """True for a published text that says that there is no number: none, blank, NaN, 无 (the NBS's "none")."""
-    return text is None or text.strip() in _MISSING
-
-
-def without_blank_ends(cells: Sequence[tuple[str, str, str | None, str]], skipped: dict[str, int]) -> list[bool]:
+def without_blank_ends(
+    cells: Sequence[tuple[str, str, str | None, str]], writing: Writing, skipped: dict[str, int]
+) -> list[bool]:
     """Which cells (key, period, published text, flag) to keep: those with a flag, and those between the first and the
     last period in which any cell has a value. Providers pad answers with years that nobody has published yet; the rest
     is counted in `skipped`."""
-    published = [period for _, period, text, _ in cells if not is_missing(text)]
+    published = [period for _, period, text, _ in cells if not writing.says_none(text)]
     if not published:
         return [True] * len(cells)
     first, last = min(published), max(published)
     keep = [bool(flag) or first <= period <= last for _, period, _, flag in cells]
     if not all(keep):
-        skipped[BLANK] = keep.count(False)
+        skipped[Skip.BLANK] = keep.count(False)
     return keep
 
 
@@ -130,6 +148,12 @@ def period_start(period: str, frequency: str) -> date:
     return date(int(found.group(1)), (number - 1) * _MONTHS[frequency] + 1, 1)
 
 
+def within(period: str, scope: Scope, start: str) -> bool:
+    """Whether a period was asked for: from the scope's start (else the dataset's `start`) to its end, if it has one, to
+    which parts belong as well: 2017-Q4 to 2017."""
+    return period >= (scope.start or start) and (not scope.end or period[: len(scope.end)] <= scope.end)
+
+
 def _without_repeats(rows: pa.Table, part: str) -> tuple[pa.Table, int]:
     rows = rows.select(["series_key", "period", "value_text", "status"])
     distinct = rows.group_by(rows.column_names).aggregate([])
@@ -144,18 +168,24 @@ def _without_repeats(rows: pa.Table, part: str) -> tuple[pa.Table, int]:
     return distinct, rows.num_rows - distinct.num_rows
 
 
-def _numbers(texts: pa.ChunkedArray, part: str) -> pa.ChunkedArray:
+def _numbers(texts: pa.ChunkedArray, writing: Writing, part: str) -> pa.ChunkedArray:
     """The numbers behind published strings; null where the string says that there is none."""
-    without = [text for text in texts.unique().to_pylist() if is_missing(text)]
-    missing = pc.is_in(texts, value_set=pa.array(without, pa.string()))
-    stated = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
-    try:
-        return pc.cast(stated, pa.float64())
-    except pa.ArrowInvalid as error:
+    distinct = texts.unique().drop_null()
+    missing = pa.array([text for text in distinct.to_pylist() if writing.says_none(text)], pa.string())
+    stated = pc.if_else(pc.is_in(texts, value_set=missing), pa.scalar(None, pa.string()), texts)
+    numbers = distinct.filter(pc.invert(pc.is_in(distinct, value_set=missing)))
+    wrong = numbers.filter(pc.invert(pc.match_substring_regex(numbers, f"^(?:{writing.number})$")))
+    if not len(wrong):
+        if writing.thousands:
+            stated = pc.replace_substring(stated, writing.thousands, "")
+        values = pc.cast(stated, pa.float64())
+        wrong = texts.filter(pc.is_inf(pc.fill_null(values, 0.0)))
+    if len(wrong):
         raise UnexpectedPayload(
-            f"part {part}: a value is not a number: {error}",
+            f"part {part}: a value is not a number: {wrong[0].as_py()[:80]!r}",
             next_step="open the archived payload; the provider's format may have changed",
-        ) from error
+        )
+    return values
 
 
 def _starts(periods: pa.ChunkedArray, frequency: str, part: str) -> pa.Array:

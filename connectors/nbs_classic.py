@@ -6,27 +6,35 @@ pages export. Does not belong here: the portal of today (nbs.py).
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from connectors.assemble import Parsed
+from connectors.assemble import Parsed, table_of
 from connectors.errors import NoData, UnexpectedPayload
-from connectors.nbs import plain_name, split_unit
+from connectors.nbs_parse import plain_name, split_unit
+from connectors.reading import LONGEST_NOTE, NotReadable, csv_rows, load_json, text, whole_number
 
 NATION = "000000"
 _NEXT = "open the archived payload and compare it with the recorded forms of easyquery.htm"
 _QUARTER = {"A": "Q1", "B": "Q2", "C": "Q3", "D": "Q4"}
 
 
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Whatever is stumbled over becomes UnexpectedPayload."""
+    try:
+        yield
+    except (NotReadable, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UnexpectedPayload(f"not {what}: {type(error).__name__}: {error}", next_step=_NEXT) from error
+
+
 def period_of(code: str) -> str:
     """An SDMX period of a classic code: 2019 → 2019, 2019B → 2019-Q2, 202412 → 2024-12. Raises UnexpectedPayload."""
-    found = re.fullmatch(r"(\d{4})([ABCD]|0[1-9]|1[0-2])?", code)
+    found = re.fullmatch(r"([0-9]{4})([ABCD]|0[1-9]|1[0-2])?", code)
     if not found:
         raise UnexpectedPayload(f"{code!r} is not a period of the classic API", next_step=_NEXT)
     year, rest = found.groups()
@@ -37,51 +45,37 @@ def read_query(content: bytes, part: str = "") -> Parsed:
     """An answer to m=QueryData: keys `<zb>.<region>`, the published string as value_text ("" where hasdata is false:
     the number beside it is a false zero). Raises NoData for returncode 501, UnexpectedPayload for any other form."""
     answer = _answer(content)
-    try:
+    with _reading("a classic answer"):
         names = {
-            (axis["wdcode"], node["code"]): node
+            (text(axis["wdcode"]), text(node["code"])): node
             for axis in answer["wdnodes"]
             for node in axis["nodes"]
             if node is not None  # real answers hold null entries
         }
         cells = [_cell(node) for node in answer["datanodes"]]
-    except (KeyError, TypeError) as error:
-        raise UnexpectedPayload(f"not a classic answer: {type(error).__name__}: {error}", next_step=_NEXT) from error
-    columns = list(zip(*((f"{zb}.{reg}", period, text) for zb, reg, period, text in cells), strict=True)) or [
-        (),
-        (),
-        (),
-    ]
-    table = pa.table(
-        {
-            **{
-                name: pa.array(column, pa.string())
-                for name, column in zip(("series_key", "period", "value_text"), columns, strict=True)
-            },
-            "status": pa.array([""] * len(cells), pa.string()),
-        }
-    )
-    found = dict.fromkeys((zb, reg, _frequency(period)) for zb, reg, period, _ in cells)
-    return Parsed(table, [_series(part, *one, names) for one in found])
+        found = dict.fromkeys((zb, reg, _frequency(period)) for zb, reg, period, _ in cells)
+        series = [_series(part, *one, names) for one in found]
+    table = table_of((f"{zb}.{region}", period, published, "") for zb, region, period, published in cells)
+    return Parsed(table, series, len(cells))
 
 
 def _answer(content: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(content.decode("utf-8-sig"))
+    with _reading("a classic envelope"):
+        answer = load_json(content)
         code, data = answer["returncode"], answer["returndata"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnexpectedPayload(f"not a classic envelope: {type(error).__name__}: {error}", next_step=_NEXT) from error
-    if code == 501:
+    if code == "501":
         raise NoData(f"the classic API had nothing (501: {data})", next_step="check the indicator code of the request")
-    if code != 200 or not isinstance(data, dict):
-        raise UnexpectedPayload(f"the classic API refused (returncode {code}: {data})", next_step=_NEXT)
+    if code != "200" or not isinstance(data, dict):
+        raise UnexpectedPayload(f"the classic API refused (returncode {code}: {str(data)[:80]})", next_step=_NEXT)
     return data
 
 
 def _cell(node: dict[str, Any]) -> tuple[str, str, str, str]:
-    at = {axis["wdcode"]: axis["valuecode"] for axis in node["wds"]}
-    text = node["data"]["strdata"] if node["data"]["hasdata"] else ""
-    return at["zb"], at.get("reg", NATION), period_of(at["sj"]), text
+    at = {text(axis["wdcode"]): text(axis["valuecode"]) for axis in node["wds"]}
+    if len(at) < len(node["wds"]) or not isinstance(node["data"]["hasdata"], bool):
+        raise NotReadable(f"a cell of {', '.join(at)}, one of them twice or without saying whether it has data")
+    published = text(node["data"]["strdata"]) if node["data"]["hasdata"] else ""
+    return at["zb"], at.get("reg", NATION), period_of(at["sj"]), published
 
 
 def _frequency(period: str) -> str:
@@ -90,18 +84,19 @@ def _frequency(period: str) -> str:
 
 def _series(part: str, zb: str, region: str, frequency: str, names: dict[tuple[str, str], Any]) -> dict[str, Any]:
     node = names.get(("zb", zb), {})
-    remarks = [node.get("exp"), node.get("memo")]
+    remarks = [text(node[name], LONGEST_NOTE) for name in ("exp", "memo") if node.get(name)]
+    digits = node.get("dotcount")
     return {
         "series_key": f"{zb}.{region}",
         "part": part,
-        "label": node.get("cname") or zb,
+        "label": text(node.get("cname") or zb),
         "entity": region,
         "dimensions": json.dumps({"INDICATOR": zb, "REGION": region}),
-        "unit": node.get("unit") or "",
+        "unit": text(node.get("unit") or ""),
         "multiplier": 0,
-        "decimals": node.get("dotcount"),
+        "decimals": None if digits is None else whole_number(digits),
         "frequency": frequency,
-        "notes": "; ".join(text for text in remarks if text) or None,
+        "notes": "; ".join(remarks) or None,
     }
 
 
@@ -117,12 +112,10 @@ class TreeNode:
 
 def read_tree(content: bytes) -> list[TreeNode]:
     """An answer to m=getTree: one level of the tree. Raises UnexpectedPayload."""
-    try:
+    with _reading("a level of the tree"):
         return [
-            TreeNode(n["id"], n["name"], n["pid"], not n["isParent"]) for n in json.loads(content.decode("utf-8-sig"))
+            TreeNode(text(n["id"]), text(n["name"]), text(n["pid"]), n["isParent"] is False) for n in load_json(content)
         ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnexpectedPayload(f"not a level of the tree: {type(error).__name__}: {error}", next_step=_NEXT) from error
 
 
 @dataclass(frozen=True)
@@ -140,7 +133,8 @@ class Export:
 
 def read_export(content: bytes) -> Export:
     """An export of the classic pages or of the portal (whose cells end in a tab). Raises UnexpectedPayload."""
-    lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(content.decode("utf-8-sig")))]
+    with _reading("a table"):
+        lines = [[text(cell.strip(), LONGEST_NOTE) for cell in line] for line in csv_rows(content)]
     head = next((n for n, line in enumerate(lines) if line and line[0] == "指标"), None)
     if head is None:
         raise UnexpectedPayload("no line that begins with 指标", next_step="check that the file is an NBS export")
@@ -151,9 +145,21 @@ def read_export(content: bytes) -> Export:
         if len(line) < 2 or line[0].startswith(("注", "数据来源")):
             notes += [line[0]] if line and line[0] else []
             continue
-        name, unit = split_unit(line[0])
-        values |= {(name, unit, period): text for period, text in zip(periods, line[1:], strict=False)}
-    years = sorted(int(period) for period in periods if re.fullmatch(r"\d{4}", period))
+        with _reading("an export"):
+            row = _export_row(line, periods)
+        if row.keys() & values.keys():
+            raise UnexpectedPayload(f"{line[0]!r} stands twice in the export", next_step="check the file")
+        values |= row
+    years = sorted(int(period) for period in periods if re.fullmatch(r"[0-9]{4}", period))
     gaps = tuple(str(year) for year in range(years[0], years[-1]) if year not in years) if years else ()
     database = next((line[0] for line in lines if line and line[0].startswith("数据库")), "")
     return Export(plain_name(database.partition("：")[2]), values, tuple(notes), gaps)
+
+
+def _export_row(line: list[str], periods: list[str]) -> dict[tuple[str, str, str], str]:
+    """The cells of one indicator; the portal ends its lines with a blank one."""
+    name, unit = split_unit(text(line[0]))
+    cells = line[1:-1] if len(line) == len(periods) + 2 and not line[-1] else line[1:]
+    if len(cells) != len(periods) or len(set(periods)) < len(periods):
+        raise NotReadable(f"{len(cells)} cells of {name!r} for the periods {', '.join(periods)[:80]}")
+    return {(name, unit, period): published for period, published in zip(periods, cells, strict=True)}

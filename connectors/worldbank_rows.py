@@ -6,18 +6,42 @@ what must agree between pages (worldbank.py).
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
+
+from connectors import reading
+from connectors.reading import NotReadable, csv_rows, text, whole_number
 
 ARCHIVE = "57"
+T = TypeVar("T")
 
 
-class NotWorldBank(ValueError):
+class NotWorldBank(NotReadable):
     """Bytes that are not an answer of the form the reader knows; says what is missing."""
+
+
+def _reads(what: str) -> Callable[[Callable[[bytes], T]], Callable[[bytes], T]]:
+    """Whatever a reader of `what` stumbles over becomes NotWorldBank."""
+
+    def decorate(reader: Callable[[bytes], T]) -> Callable[[bytes], T]:
+        @wraps(reader)
+        def read(content: bytes) -> T:
+            try:
+                return reader(content)
+            except NotWorldBank:
+                raise
+            except KeyError as error:
+                raise NotWorldBank(f"not {what}: no field {error}") from error
+            except (NotReadable, LookupError, TypeError, ValueError, AttributeError) as error:
+                raise NotWorldBank(f"not {what}: {error}") from error
+
+        return read
+
+    return decorate
 
 
 class Row(NamedTuple):
@@ -62,92 +86,94 @@ class Economy:
     aggregate: bool
 
 
+@_reads("JSON")
 def load_json(content: bytes) -> Any:
-    """JSON with every number kept as its text; a byte-order mark is passed over. Raises NotWorldBank."""
-    try:
-        return json.loads(content.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str)
-    except ValueError as error:
-        raise NotWorldBank(f"not JSON: {error}") from error
+    """JSON with every number kept as its text. Raises NotWorldBank."""
+    return reading.load_json(content)
 
 
+@_reads("a page of data")
 def read_page(content: bytes) -> Page:
     """A page of data, of the v2 API (a list of two) or of the archive (an object). Raises NotWorldBank."""
     answer = load_json(content)
-    try:
-        return _archive_page(answer) if isinstance(answer, dict) else _page(answer)
-    except KeyError as error:
-        raise NotWorldBank(f"no field {error}") from error
-    except (IndexError, TypeError, ValueError) as error:
-        raise NotWorldBank(f"not a page of data: {type(error).__name__}: {error}") from error
+    return _archive_page(answer) if isinstance(answer, dict) else _page(answer)
 
 
 def _page(answer: Any) -> Page:
-    header, entries = answer[0], answer[1] or []  # no data: null
-    rows = tuple(
-        Row(
-            entry["indicator"]["id"],
-            entry["indicator"]["value"],
-            entry["countryiso3code"] or (entry["country"]["id"] if len(entry["country"]["id"]) == 3 else ""),
-            entry["country"]["id"],
-            entry["country"]["value"],
-            entry["date"],
-            entry["value"],
-            entry.get("unit") or "",
-            entry.get("obs_status") or "",
-        )
-        for entry in entries
+    header, entries = answer  # no data: null
+    return _paged(header, text(header.get("sourceid", "")), tuple(_row(entry) for entry in entries or []))
+
+
+def _row(entry: dict[str, Any]) -> Row:
+    indicator, country = entry["indicator"], entry["country"]
+    iso2 = text(country["id"])
+    return Row(
+        indicator=text(indicator["id"]),
+        indicator_name=text(indicator["value"]),
+        code=text(entry["countryiso3code"]) or (iso2 if len(iso2) == 3 else ""),
+        iso2=iso2,
+        name=text(country["value"]),
+        period=text(entry["date"]),
+        value=_or_none(entry["value"]),
+        unit=_or_none(entry.get("unit")) or "",
+        status=_or_none(entry.get("obs_status")) or "",
     )
-    return _paged(header, str(header.get("sourceid", "")), rows)
+
+
+def _or_none(value: object) -> str | None:
+    return None if value is None else text(value)
 
 
 def _archive_page(answer: dict[str, Any]) -> Page:
     rows = []
     for entry in answer["source"].get("data") or []:
-        concepts = {variable["concept"].lower(): variable for variable in entry["variable"]}
+        concepts = {text(variable["concept"]).lower(): variable for variable in entry["variable"]}
+        if len(concepts) < len(entry["variable"]):
+            raise NotWorldBank(f"not a page of data: a concept stands twice among {', '.join(concepts)}")
         country, series = concepts["country"], concepts["series"]
         rows.append(
             Row(
-                *(series["id"], series["value"], country["id"], "", country["value"]),
-                period=concepts["time"]["id"].removeprefix("YR"),
-                value=entry["value"],
-                version=concepts["version"]["id"] if "version" in concepts else "",
+                *(text(series["id"]), text(series["value"]), text(country["id"]), "", text(country["value"])),
+                period=text(concepts["time"]["id"]).removeprefix("YR"),
+                value=_or_none(entry["value"]),
+                version=text(concepts["version"]["id"]) if "version" in concepts else "",
             )
         )
-    return _paged(answer, str(answer["source"]["id"]), tuple(rows))
+    return _paged(answer, text(answer["source"]["id"]), tuple(rows))
 
 
 def _paged(header: dict[str, Any], source: str, rows: tuple[Row, ...]) -> Page:
-    page, pages, total = (int(header[name]) for name in ("page", "pages", "total"))
-    return Page(page, pages, total, header.get("lastupdated") or None, source, rows)
+    page, pages, total, size = (whole_number(header[name]) for name in ("page", "pages", "total", "per_page"))
+    if not size or pages != math.ceil(total / size):
+        raise NotWorldBank(f"{total} rows on {pages} pages of {size} each")
+    return Page(page, pages, total, _or_none(header.get("lastupdated")) or None, source, rows)
 
 
+@_reads("a list of economies")
 def read_economies(content: bytes) -> dict[str, Economy]:
     """The list of economies by code, from /country (whole, or its second element alone). Raises NotWorldBank."""
-    answer = load_json(content)
-    entries = answer[1] if len(answer) == 2 and "id" not in answer[0] else answer
-    try:
-        return {
-            entry["id"]: Economy(entry["id"], entry["iso2Code"], entry["name"].strip(), entry["region"]["id"] == "NA")
-            for entry in entries or []
-        }
-    except (KeyError, TypeError) as error:
-        raise NotWorldBank(f"not a list of economies: {type(error).__name__}: {error}") from error
+    found: dict[str, Economy] = {}
+    for entry in read_list(content):
+        code, region = text(entry["id"]), text(entry["region"]["id"])
+        if code in found:
+            raise NotWorldBank(f"not a list of economies: {code} stands twice")
+        found[code] = Economy(code, text(entry["iso2Code"]), text(entry["name"]).strip(), region == "NA")
+    return found
 
 
+@_reads("a list of versions")
 def read_versions(content: bytes) -> dict[str, str]:
     """The archive's versions: id YYYYMM → label. Labels lie ("2021 July", swapped months): only ids count."""
-    answer = load_json(content)
-    try:
-        (concept,) = answer["source"][0]["concept"]
-        return {variable["id"]: variable["value"] for variable in concept["variable"]}
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise NotWorldBank(f"not a list of versions: {type(error).__name__}: {error}") from error
+    (source,) = load_json(content)["source"]
+    (concept,) = source["concept"]
+    return {text(variable["id"]): text(variable["value"]) for variable in concept["variable"]}
 
 
+@_reads("a list")
 def read_list(content: bytes) -> list[dict[str, Any]]:
     """Any other list of the v2 API (sources, indicators, topics...), whole or its second element alone."""
     answer = load_json(content)
-    entries = answer[1] if len(answer) == 2 and isinstance(answer[1], list) else answer
+    entries = answer[1] if len(answer) == 2 and "id" not in answer[0] else answer
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise NotWorldBank("not a list of objects")
     return entries
@@ -162,15 +188,20 @@ class Download:
     rows: tuple[Row, ...]
 
 
+@_reads("a download file")
 def read_download(content: bytes) -> Download:
     """A download file, or a cut of a bulk file with the same columns. Raises NotWorldBank."""
-    lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    lines = csv_rows(content)
     at = next((n for n, line in enumerate(lines) if "Country Code" in line), None)
     if at is None:
         raise NotWorldBank("no line with the column Country Code")
     names = lines[at]
-    years = [(column, name) for column, name in enumerate(names) if re.fullmatch(r"\d{4}", name.strip())]
+    if len(set(names)) < len(names):
+        raise NotWorldBank("a column stands twice")
+    years = [(column, name) for column, name in enumerate(names) if re.fullmatch(r"[0-9]{4}", name.strip())]
     column = {name: names.index(name) for name in ("Country Name", "Country Code", "Indicator Name", "Indicator Code")}
+    if strangers := set(names) - set(column) - {name for _, name in years} - {""}:
+        raise NotWorldBank(f"columns that are no years: {', '.join(sorted(strangers))[:200]}")
     stated = next((line[1] for line in lines[:at] if line and line[0] == "Last Updated Date"), None)
     rows = []
     for line in lines[at + 1 :]:
@@ -178,14 +209,15 @@ def read_download(content: bytes) -> Download:
             continue
         if len(line) not in (len(names), len(names) - 1):
             raise NotWorldBank(f"a row of {len(line)} cells under {len(names)} columns: {line[:4]}")
-        name, code, indicator_name, indicator = (line[at] for at in column.values())
+        name, code, indicator_name, indicator = (text(line[at]) for at in column.values())
         rows += [Row(indicator, indicator_name, code, "", name, year, line[at] or None) for at, year in years]
     return Download(stated, tuple(rows))
 
 
+@_reads("a file of metadata")
 def read_metadata(content: bytes) -> list[dict[str, str]]:
     """A Metadata_Country or Metadata_Indicator file of a download, a dict a row."""
-    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
-    if not rows or not {"Country Code", "INDICATOR_CODE"} & set(rows[0]):
+    names, *lines = csv_rows(content, prose=True) or [[]]
+    if not {"Country Code", "INDICATOR_CODE"} & set(names):
         raise NotWorldBank("neither Country Code nor INDICATOR_CODE is a column")
-    return [{name: value for name, value in row.items() if name} for row in rows]
+    return [{name: value for name, value in zip(names, line, strict=False) if name} for line in lines if any(line)]

@@ -41,15 +41,18 @@ class Addresses:
         self._own = None
         self._stack.__exit__(kind, error, trace)
 
-    def of(self, provider: str, *, on: date | None = None, fault: str | None = None) -> str:
-        """The base address of a provider. Raises UsageError for a date or fault outside profile sandbox, or an unknown fault."""
+    def of(self, provider: str, *, on: date | None = None, fault: str | None = None, root: str = "public") -> str:
+        """The base address of a provider; `root` is the OECD's space in which a dataset lies.
+
+        Raises UsageError for a date or fault outside profile sandbox, or an unknown fault.
+        """
         settings = self._settings
         if settings.profile != "sandbox":
             if on is not None or fault is not None:
                 raise UsageError(
                     "a date or a fault can only be asked of the sandbox", next_step="set FIGUREKEEPER_PROFILE=sandbox"
                 )
-            return settings.provider_url(provider) or LIVE[provider]
+            return (settings.provider_url(provider) or LIVE[provider]).replace("/public/", f"/{root}/")
         configured = settings.provider_url(provider)
         if configured is not None and on is None and fault is None:
             return configured
@@ -67,7 +70,7 @@ class Addresses:
 
             log = self._settings.root / "sandbox-access.log"
             log.parent.mkdir(parents=True, exist_ok=True)
-            self._own = self._stack.enter_context(serve(access_log=log))
+            self._own = self._stack.enter_context(serve(access_log=log, facts=self._settings.datasets))
         return f"http://127.0.0.1:{self._own.port}"
 
 

@@ -15,16 +15,17 @@ from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed
 
 from connectors.contract import Ask
-from flows import alerts, pipeline, planning, report, settings
+from flows import alerts, estimate, pipeline, report, settings
 from flows.forms import BackfillForm
 from flows.pipeline import Outcome
 from flows.refresh import core_note, ending, provider_limit
 from warehouse.errors import FigurekeeperError, UsageError
 
 
-def ask_of(request: BackfillForm) -> Ask:
-    """What the form wants, in the connectors' words; raises UsageError for a span that runs backwards."""
-    return Ask(scope=request.scope, versions=planning.months(request.span))
+def ask_of(request: BackfillForm, dataset: str) -> Ask:
+    """What the form wants of a dataset, in the connectors' words; raises UsageError for a span that is not of its kind."""
+    first, last = request.period_from or None, request.period_to or None
+    return estimate.ask_of(dataset.split(".")[0], first, last, request.span)
 
 
 @task(name="backfill-dataset", task_run_name="{dataset}", cache_policy=NO_CACHE)
@@ -44,25 +45,25 @@ def backfill_dataset(dataset: str, ask: Ask, reason: str) -> list[Outcome]:
 def backfill(request: BackfillForm) -> State[Any]:
     """Plan a backfill, or run it. Ends Failed with the error's next step when a provider fails."""
     try:
-        ask = ask_of(request)
         first, last = request.period_from or None, request.period_to or None
-        rows = planning.rows(settings.load(), request.datasets, first, last, request.span)
-        text = f"{len(rows)} first requests for {', '.join(request.datasets)}"
-        report.publish_plan(rows, text)
+        rows = estimate.rows(settings.load(), request.datasets, first, last, request.span)
+        totals = estimate.totals(settings.load(), rows)
+        text = f"{', '.join(request.datasets)}: {estimate.headline(rows, totals)}"
+        report.publish_plan(list(estimate.told(rows)), totals, text)
         if request.mode == "plan":
             return Completed(message=f"{text}; nothing was asked. Run the form again with mode run to ask.")
-        return _run(request, ask)
+        return _run(request)
     except FigurekeeperError as error:
         alerts.announce(getattr(error, "incident", None))
         return Failed(message=str(error))
 
 
-def _run(request: BackfillForm, ask: Ask) -> State[Any]:
+def _run(request: BackfillForm) -> State[Any]:
     if not request.reason:
         raise UsageError("a backfill needs a reason", next_step="fill in the field Reason and run the form again")
     current, outcomes = settings.load(), list[Outcome]()
     for dataset in request.datasets:
-        loaded = backfill_dataset(dataset, ask, request.reason)
+        loaded = backfill_dataset(dataset, ask_of(request, dataset), request.reason)
         for outcome in loaded:
             alerts.announce(outcome.incident)
         report.publish_refresh(dataset, current.profile, loaded)

@@ -7,17 +7,18 @@ Does not belong here: how any step works (connectors, warehouse, expectations), 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connectors import contract
 from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
-from connectors.errors import NoData
-from flows import batch_record
+from connectors.errors import NoData, QuotaExhausted
+from flows import asking, batch_record, economy, structure_step
 from flows.outcome import FAILED, NO_DATA, Note, Outcome, PartOutcome, message_of, of_part
 from flows.settings import Settings
+from flows.structure_step import Looked
 from warehouse import incidents, line, publish, staging
 from warehouse.errors import FigurekeeperError
 from warehouse.publish import Closing
@@ -26,8 +27,10 @@ from warehouse.staging import Confirmed, Staged
 from warehouse.store import DatasetFacts, Warehouse
 
 if TYPE_CHECKING:
-    from connectors.transport import Transport
     from expectations.gate import Judgement
+
+
+_SERVING = "the last good data keep serving"
 
 
 @dataclass
@@ -44,66 +47,83 @@ class Run:
     actor: str
     note: Note
     now: bool
+    given: Callable[[], Fetched] | None = None  # answers that are files: nobody is asked
     archived: list[Payload] = field(default_factory=list)
 
     def carry_out(self, address: str, circumstances: Mapping[str, Any]) -> Outcome:
-        with self._transport(address) as transport:
-            connector = contract.connector(self.dataset.provider)
-            try:
-                fetched = connector.fetch(self.dataset, self.ask, transport)
-            finally:
-                header = batch_record.sent(transport, address, circumstances)
-                self._keep_header(header)
-        self.note(f"{self.dataset.id}: {transport.sent} requests, {transport.retries} of them again")
-        read, errors, empty = self._parse(connector, fetched)
+        answer = self._ask if self.given is None else self._take
+        fetched, looked, header = answer(address, circumstances)
+        header |= batch_record.probed(fetched)
+        if fetched.unmoved:
+            return self._unmoved(fetched, header)
+        read, errors, empty = self._parse(fetched)
+        header |= batch_record.shortfalls(read, errors)
+        header |= looked.told if looked else {}
+        if not read:
+            self._keep_header(header, self._judge((), looked))
+            self._raise_first(errors, empty)
         staged, confirmed, parts = self._stage(read)
-        parts += [PartOutcome(part, NO_DATA) for part in empty]
+        parts += [PartOutcome(part, NO_DATA, why=error.what) for part, error in empty.items()]
         parts += [PartOutcome(part, f"{FAILED}{error}") for part, error in errors.items()]
-        judgement = self._judge(staged) if staged else None
-        header["skipped"] = {data.part: data.skipped for data in read if data.skipped}
-        header["failed"] = sorted(errors)
+        judgement = self._judge(staged, looked)
         header["parts"] = {part.part: part.change for part in parts}
         publish.record_stage(
             self.warehouse,
             self.batch,
             staged,
             confirmed,
-            batch_record.payloads(fetched),
+            batch_record.payloads(fetched, looked.payloads if looked else ()),
             judgement.results if judgement else (),
             header,
         )
-        return self._close(staged, parts, errors, judgement, transport.sent)
+        return self._close(staged, parts, errors, judgement, header["requests"])
 
-    @contextlib.contextmanager
-    def _transport(self, address: str) -> Iterator[Transport]:
-        from connectors.quota import Quota
-        from connectors.transport import Transport
+    def _ask(self, address: str, circumstances: Mapping[str, Any]) -> tuple[Fetched, Looked | None, dict[str, Any]]:
+        """The provider's answers, what its structures say, and the header of the batch."""
+        with asking.transport(self.settings, self.dataset.provider, address, self._archive) as transport:
+            connector = contract.connector(self.dataset.provider)
+            try:
+                fetched = connector.fetch(self.dataset, self.ask, transport)
+                looked = structure_step.look(self.warehouse, self.dataset, self.ask, fetched, transport)
+            finally:
+                header = batch_record.sent(transport, address, circumstances)
+                self._keep_header(header)
+        self.note(f"{self.dataset.id}: {transport.sent} requests, {transport.retries} of them again")
+        return fetched, looked, header
 
-        quota = Quota(self.settings.quota_place, self.dataset.provider, profile=self.settings.profile)
-        live = self.settings.profile == "live"
-        with Transport(
-            self.dataset.provider,
-            address,
-            quota,
-            archive=self._archive,
-            trust_date=not live,
-            deadline=300.0 if live else 20.0,
-            timeouts=(10.0, 60.0) if live else (5.0, 10.0),
-            backoff=2.0 if live else 0.2,
-        ) as transport:
-            yield transport
-        quota.close()
+    def _take(self, _: str, circumstances: Mapping[str, Any]) -> tuple[Fetched, Looked | None, dict[str, Any]]:
+        """The same of answers that are files."""
+        assert self.given is not None
+        header = batch_record.handed_in(circumstances)
+        self._keep_header(header)
+        fetched = self.given()
+        for answer in fetched.parts:
+            for payload in answer.payloads:
+                self._archive(payload)
+        return fetched, None, header
+
+    def _unmoved(self, fetched: Fetched, header: Mapping[str, Any]) -> Outcome:
+        """The publisher's stamp is that of the last whole reading: nothing was read, and nothing is confirmed by it."""
+        payloads = batch_record.payloads(fetched)
+        publish.record_stage(self.warehouse, self.batch, (), (), payloads, (), header)
+        message = f"unchanged: {fetched.said or economy.told(self.ask.known, self.dataset)}"
+        publish.close(self.warehouse, self.batch, Closing(Decision.UNCHANGED, self.actor, message, run_id=self.run_id))
+        incident = self._incident(Decision.UNCHANGED, message, {})
+        return Outcome(
+            self.dataset.id, self.batch, Decision.UNCHANGED, message, requests=header["requests"], incident=incident
+        )
 
     def _archive(self, payload: Payload) -> None:
         self.warehouse.payloads.store(payload.content)
         self.archived.append(payload)
 
-    def _keep_header(self, header: Mapping[str, Any]) -> None:
-        publish.record_stage(self.warehouse, self.batch, (), (), (), (), header)
+    def _keep_header(self, header: Mapping[str, Any], judgement: Judgement | None = None) -> None:
+        results = judgement.results if judgement else ()
+        publish.record_stage(self.warehouse, self.batch, (), (), (), results, header)
 
     def _parse(
-        self, connector: contract.Connector, fetched: Fetched
-    ) -> tuple[list[PartData], dict[str, FigurekeeperError], list[str]]:
+        self, fetched: Fetched
+    ) -> tuple[list[PartData], dict[str, FigurekeeperError], dict[str, FigurekeeperError]]:
         """What could be read, what could not, and parts without data: the provider has had none so far, or the archive
         holds none in that version."""
         read: list[PartData] = []
@@ -113,7 +133,7 @@ class Run:
             try:
                 if answer.error is not None:
                     raise answer.error
-                read.append(connector.parse(self.dataset, answer))
+                read.append(contract.parse(self.dataset, answer))
             except NoData as error:
                 if self._ever_held(answer.part) and not self.ask.versions:
                     errors[answer.part] = error
@@ -123,11 +143,12 @@ class Run:
                 errors[answer.part] = error
             except Exception as error:
                 errors[answer.part] = batch_record.unreadable(self.dataset, answer, error)
-        if errors and not read:
-            raise next(iter(errors.values()))
-        if not read and not self.ask.versions:
-            raise next(iter(empty.values()))
-        return read, errors, list(empty)
+        return read, errors, empty
+
+    def _raise_first(self, errors: Mapping[str, FigurekeeperError], empty: Mapping[str, FigurekeeperError]) -> None:
+        """Nothing was read: that is a failed batch, unless an archive simply holds none of it."""
+        for error in errors.values() if self.ask.versions else (*errors.values(), *empty.values()):
+            raise error
 
     def _ever_held(self, part: str) -> bool:
         with self.warehouse.engine.connect() as connection:
@@ -141,10 +162,13 @@ class Run:
             [of_part(data, item) for data, item in zip(read, found, strict=True)],
         )
 
-    def _judge(self, staged: Sequence[Staged]) -> Judgement:
+    def _judge(self, staged: Sequence[Staged], looked: Looked | None) -> Judgement | None:
+        """What the gate says of new data and of the structure; None when there is neither."""
+        if not staged and looked is None:
+            return None
         from expectations import gate
 
-        return gate.judge(self.dataset, [item.evidence for item in staged])
+        return gate.judge(self.dataset, [item.evidence for item in staged], looked.evidence if looked else None)
 
     def _close(
         self,
@@ -155,6 +179,8 @@ class Run:
         requests: int,
     ) -> Outcome:
         decision = judgement.decision if judgement else Decision.UNCHANGED
+        if not staged and decision is not Decision.QUARANTINED:  # a structure alone publishes nothing
+            decision = Decision.UNCHANGED
         failed = tuple(r for r in judgement.results if not r.success and not r.accepted) if judgement else ()
         message = message_of(decision, parts, judgement, errors)
         edition = publish.close(self.warehouse, self.batch, Closing(decision, self.actor, message, run_id=self.run_id))
@@ -175,16 +201,21 @@ class Run:
             results=judgement.results if judgement else (),
             failed_checks=failed,
             parts=tuple(parts),
-            incident=self._incident(decision, message, errors),
+            incident=self._incident(decision, message, errors, staged),
+            exhausted=next((error for error in errors.values() if isinstance(error, QuotaExhausted)), None),
         )
 
     def _incident(
-        self, decision: Decision, message: str, errors: Mapping[str, FigurekeeperError]
+        self,
+        decision: Decision,
+        message: str,
+        errors: Mapping[str, FigurekeeperError],
+        staged: Sequence[Staged] = (),
     ) -> IncidentChange | None:
         store, name = self.warehouse, self.dataset.id
         unread = self._unread(errors) if errors else None
         if decision is Decision.QUARANTINED:
-            title = f"{name}: new data are held back"
+            title = f"{name}: {'new data are' if staged else 'a changed structure is'} held back"
             text = (
                 f"{message}. The last good data keep serving. Next: look at the checks of batch {self.batch}, then "
                 f"release or discard it (deployment 'review', or `figurekeeper release {self.batch} --reason … --by …`)."
@@ -203,6 +234,7 @@ class Run:
         for part, error in errors.items():
             told.setdefault(f"{error.what.removeprefix(f'part {part}')}. Next: {error.next_step}", []).append(part)
         text = "\n".join(f"{', '.join(parts)}: {what}" for what, parts in told.items())
+        text += "\nThe last good data of these parts keep serving."
         return incidents.open_or_count(
             self.warehouse, self.dataset.id, "failure", Severity.WARNING, title, text, self.batch
         )
@@ -217,7 +249,7 @@ def record_failure(run: Run, error: Exception) -> None:
         publish.close(run.warehouse, run.batch, Closing(Decision.FAILED, run.actor, text, run_id=run.run_id))
     with contextlib.suppress(Exception):
         title = f"{run.dataset.id}: the refresh failed"
-        told = f"{text.rstrip('.')}. The last good data keep serving."
+        told = text if _SERVING in text else f"{text.rstrip('.')}. T{_SERVING[1:]}."
         incident = incidents.open_or_count(
             run.warehouse, run.dataset.id, "failure", Severity.WARNING, title, told, run.batch
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import keep, output, targets
+from flows import doctor, keep, load, output, plan, targets
 from flows.output import Format
 from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
@@ -93,31 +93,38 @@ def refresh(
     datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="dataset ids")],
     fault: Annotated[str | None, typer.Option(help="sandbox only: let the provider misbehave in this way")] = None,
     on: Annotated[str | None, typer.Option(metavar="DATE", help="sandbox only: ask as of the end of that day")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="read everything, even when the publisher's stamp is unmoved")
+    ] = False,
 ) -> None:
     """One refresh without Prefect, for a shell or cron."""
-    from connectors import datasets as files
-    from flows import pipeline
+    from flows import catalogue, pipeline
 
     settings, day = _settings(), _day(on)
     for dataset in datasets:
-        files.load(dataset)
-    quarantined = failed = False
+        catalogue.load_enabled(settings, dataset)
+    quarantined = failed = changed = False
     try:
         for dataset in datasets:
             try:
-                outcome = pipeline.refresh(settings, dataset, fault=fault, on=day, actor="shell", note=_progress)
+                outcomes = pipeline.refresh_all(
+                    settings, dataset, fault=fault, on=day, full=full, actor="shell", note=_progress
+                )
             except UsageError:
                 raise
             except FigurekeeperError as error:
                 failed = True
                 print(f"figurekeeper: {error}", file=sys.stderr)
-            else:
+                outcomes = []
+            for outcome in outcomes:
                 quarantined = quarantined or outcome.decision.value == "quarantined"
                 failed = failed or bool(outcome.unread)
-                _tell(outcome)
-        pipeline.finish(settings)
+                changed = changed or outcome.edition is not None or outcome.incident is not None
+                tell(outcome)
+        if changed or failed:
+            pipeline.finish(settings)
     finally:
-        _deliver(settings)
+        deliver(settings)
     if failed or quarantined:
         raise typer.Exit(3 if quarantined else 1)
 
@@ -266,20 +273,6 @@ def void(batch: Batch, reason: Reason = "", by: By = "") -> None:
 
 
 @app.command()
-def plan(
-    datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="dataset ids")],
-    first: Annotated[str | None, typer.Option("--from", metavar="PERIOD", help="first period")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="PERIOD", help="last period")] = None,
-    vintages: Annotated[str | None, typer.Option(metavar="A:B", help="archive months YYYYMM:YYYYMM")] = None,
-    form: Form = Format.TABLE,
-) -> None:
-    """What a refresh or backfill would ask of the provider, and what it costs; nothing is sent."""
-    from flows import planning
-
-    output.rows(planning.rows(_settings(), datasets, first, last, vintages), form)
-
-
-@app.command()
 def status(form: Form = Format.TABLE) -> None:
     """Freshness of every dataset, open incidents, quota left, effective settings."""
     from flows import planning
@@ -292,18 +285,7 @@ def sandbox(port: Annotated[int, typer.Option(help="0: a free one")] = 0) -> Non
     """Run the stand-in of the three providers until interrupted."""
     from connectors.sandbox.__main__ import main as run
 
-    run(["--port", str(port)])
-
-
-@app.command()
-def doctor() -> None:
-    """Check settings, folder, dataset files, journal and payloads; say what is wrong and what to do."""
-    from flows import planning
-
-    findings = planning.doctor(_settings())
-    output.rows(findings, Format.TABLE, leave_out=("ok",))
-    if any(finding["ok"] is False for finding in findings):
-        raise typer.Exit(1)
+    run(["--port", str(port), *(["--facts", str(own)] if (own := _settings().datasets) else [])])
 
 
 @app.command()
@@ -348,7 +330,7 @@ def maintain(
         raise typer.Exit(1)
 
 
-for command in keep.COMMANDS:
+for command in (*plan.COMMANDS, *load.COMMANDS, *doctor.COMMANDS, *keep.COMMANDS):
     app.command()(command)
 
 
@@ -364,12 +346,13 @@ def _decide(batch: str, action: Any, reason: str, by: str) -> None:
     from flows import pipeline
 
     settings = _settings()
-    _tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
+    tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
     pipeline.finish(settings)
-    _deliver(settings)
+    deliver(settings)
 
 
-def _deliver(settings: Settings) -> None:
+def deliver(settings: Settings) -> None:
+    """Hand out the notices that wait, and say which."""
     from flows import notices
 
     told, refused = notices.deliver_pending(settings)
@@ -392,7 +375,8 @@ def _progress(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _tell(outcome: Outcome) -> None:
+def tell(outcome: Outcome) -> None:
+    """One line on standard output: what became of a batch."""
     print(f"{outcome.dataset}: {outcome.message} (batch {outcome.batch_id})")
 
 

@@ -20,7 +20,6 @@ from warehouse.errors import UsageError
 if TYPE_CHECKING:
     from flows.settings import Settings
     from warehouse.replay import Replayed
-    from warehouse.storage import Storage
 
 _SHOWN = 20
 
@@ -42,7 +41,7 @@ def replay(
 
     settings = _settings()
     with _bar("replaying") as progress:
-        done = rebuild.into_home(_truth(settings), into, settings.profile, ArchiveParsers(), progress=progress)
+        done = rebuild.into_home(settings.storage, into, settings.profile, ArchiveParsers(), progress=progress)
     _say(done, into / settings.profile)
     if verify:
         _verify(settings, into)
@@ -125,15 +124,6 @@ def _settings() -> Settings:
     from flows import settings
 
     return settings.load()
-
-
-def _truth(settings: Settings) -> Storage:
-    """Where journal and payloads of the settings' warehouse lie; all else of it may be gone."""
-    from warehouse.storage import LocalStorage, ObjectStorage
-
-    if settings.storage_uri is not None:
-        return ObjectStorage(settings.storage_uri, settings.profile, settings.root / "cache")
-    return LocalStorage(settings.root)
 
 
 def _verify(settings: Settings, into: Path) -> None:

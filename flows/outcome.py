@@ -15,6 +15,7 @@ from warehouse.schema import CheckResult, Decision, IncidentChange, PartData
 from warehouse.staging import Confirmed, Staged
 
 if TYPE_CHECKING:
+    from connectors.errors import QuotaExhausted
     from expectations.gate import Judgement
 
 #: Where a long piece of work says what it does.
@@ -37,6 +38,7 @@ class PartOutcome:
     added: int = 0
     withdrawn: int = 0
     sha256s: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Outcome:
     failed_checks: tuple[CheckResult, ...] = ()
     parts: tuple[PartOutcome, ...] = ()
     incident: IncidentChange | None = None
+    exhausted: QuotaExhausted | None = None
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -96,10 +99,12 @@ def message_of(
         totals = {name: sum(getattr(part, name) for part in changed) for name in ("revised", "added", "withdrawn")}
         told = ", ".join(f"{count} {name}" for name, count in totals.items() if count) or "no values changed"
         text = f"{decision.value}: {len(changed)} of {len(parts)} parts changed ({told})"
-    empty = [part.part for part in parts if part.change == NO_DATA]
-    if empty:
-        text += f"; no data for {', '.join(empty) if len(empty) < len(parts) else 'any part'}"
-    if judgement is not None and decision is not Decision.PUBLISHED:
+    empty = [part for part in parts if part.change == NO_DATA]
+    if empty and len(empty) == len(parts):
+        text += f"; no data for any part: {empty[0].why}"
+    elif empty:
+        text += f"; no data for {', '.join(part.part for part in empty)}"
+    if judgement is not None and judgement.decision is not Decision.PUBLISHED:
         text += f"; {judgement.summary()}"
     if errors:
         text += f"; could not be read: {', '.join(errors)}"

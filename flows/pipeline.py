@@ -7,14 +7,19 @@ batch (batch), schedules and artifacts (the Prefect flows), wording of pages.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
-from connectors import contract, datasets
-from connectors.contract import Ask
+from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
-from connectors.request import Request
+from connectors.drop import GUIDE
+from connectors.errors import QuotaExhausted
+from connectors.stored import Loading
+from flows import batch_record, catalogue, economy, taking
 from flows.addresses import Addresses
 from flows.batch import Run, record_failure
 from flows.outcome import Note, Outcome, PartOutcome
@@ -35,8 +40,9 @@ __all__ = [
     "changes",
     "decide",
     "finish",
-    "plan",
+    "load",
     "refresh",
+    "refresh_all",
     "summary",
     "walk",
 ]
@@ -61,13 +67,7 @@ def facts_of(dataset: Dataset) -> DatasetFacts:
         part.id: Equality(counts=part.kind == "count", decimals=part.decimals, equal_within=part.equal_within)
         for part in dataset.parts
     }
-    return DatasetFacts(dataset.id, datasets.file_sha256(dataset.id), kept, equality)
-
-
-def plan(settings: Settings, dataset_id: str, ask: Ask) -> list[Request]:
-    """The first requests a refresh or backfill would send, with their cost; nothing is sent."""
-    dataset = datasets.load(dataset_id)
-    return contract.connector(dataset.provider).plan(dataset, ask)
+    return DatasetFacts(dataset.id, dataset.sha256, kept, equality)
 
 
 def walk(settings: Settings, dataset_id: str, *, note: Note = print, run_id: str | None = None) -> list[Outcome]:
@@ -83,7 +83,7 @@ def walk(settings: Settings, dataset_id: str, *, note: Note = print, run_id: str
         )
     days = days_to_walk(settings, dataset_id)
     if not days:
-        return [refresh(settings, dataset_id, note=note, actor="walk", run_id=run_id)]
+        return refresh_all(settings, dataset_id, note=note, actor="walk", run_id=run_id)
     outcomes = []
     with Addresses(settings) as addresses:
         for number, day in enumerate(days, start=1):
@@ -95,11 +95,59 @@ def walk(settings: Settings, dataset_id: str, *, note: Note = print, run_id: str
     return outcomes
 
 
-def days_to_walk(settings: Settings, dataset_id: str) -> list[date]:
-    """The days of the sandbox's facts that no walk has asked about yet, oldest first."""
-    from connectors.sandbox import facts
+def refresh_all(
+    settings: Settings,
+    dataset_id: str,
+    *,
+    on: date | None = None,
+    fault: str | None = None,
+    full: bool = False,
+    note: Note = print,
+    actor: str = "schedule",
+    run_id: str | None = None,
+) -> list[Outcome]:
+    """A refresh, whatever the dataset is read from: one batch, or one for each new edition in its drop folder.
 
-    days = facts.walk_dates(datasets.load(dataset_id).id)
+    Raises as `refresh` does, and UsageError for a day or a fault of a dataset that nobody is asked for.
+    """
+    dataset = catalogue.load(settings, dataset_id)
+    if dataset.reads == "api":
+        return [
+            refresh(settings, dataset_id, on=on, fault=fault, full=full, note=note, actor=actor, run_id=run_id),
+        ]
+    if on is not None or fault is not None:
+        raise _not_asked_for(dataset)
+    batches = taking.batches(settings, dataset)
+    return [refresh(settings, dataset_id, note=note, actor=actor, run_id=run_id, given=given) for given in batches]
+
+
+def load(
+    settings: Settings, dataset_id: str, paths: Sequence[Path], loading: Loading, *, reason: str, note: Note = print
+) -> list[Outcome]:
+    """Stored messages as old vintages of a dataset: one batch for each message, oldest first.
+
+    Raises UsageError and UnexpectedPayload before anything is changed when a file does not belong, else as `refresh` does.
+    """
+    if not reason.strip():
+        raise UsageError("loading needs a reason", next_step="say with --reason where the files come from")
+    pieces = taking.messages(settings, catalogue.load(settings, dataset_id), paths, loading)
+    outcomes = []
+    for number, piece in enumerate(pieces, start=1):
+        given = partial(taking.answer, piece)
+        outcome = refresh(settings, dataset_id, note=_quiet, actor="load", reason=reason, given=given, late=True)
+        note(f"{dataset_id} {piece.parts[0].payloads[-1].url} ({number} of {len(pieces)}): {outcome.message}")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def days_to_walk(settings: Settings, dataset_id: str) -> list[date]:
+    """The days of the sandbox's facts, the user's own included, that no walk has asked about yet, oldest first."""
+    from connectors.sandbox import facts, own_facts
+
+    dataset = catalogue.load(settings, dataset_id)
+    days = facts.walk_dates(dataset.id)
+    if settings.datasets and dataset.provider == "oecd":
+        days = days or own_facts.walk_dates(settings.datasets, dataset.flow)
     asked = lineage.walked_days(open_warehouse(settings), dataset_id)
     return [day for day in days if day.isoformat() not in asked]
 
@@ -109,25 +157,37 @@ def backfill(
 ) -> list[Outcome]:
     """Ask for old periods, or for old vintages of an archive: one batch for each vintage, oldest first.
 
-    `reason` is kept in the record of every batch. Raises FigurekeeperError; what was published before the error stays.
+    Vintages that were read a few days ago are not asked for again, so that a backfill that was cut off goes on where it
+    stopped. `reason` is kept in the record of every batch. Raises FigurekeeperError; what was published before the error stays;
+    a QuotaExhausted names the vintages that are left.
     """
-    asks = [replace(ask, versions=(version,)) for version in sorted(ask.versions)] or [ask]
-    outcomes = []
+    left = economy.unread_versions(open_warehouse(settings), catalogue.load(settings, dataset_id), ask)
+    if len(left) < len(ask.versions):
+        note(f"{dataset_id}: {len(ask.versions) - len(left)} vintages were read in the last days and are left out")
+    asks = [replace(ask, versions=(version,)) for version in left] if ask.versions else [ask]
+    outcomes: list[Outcome] = []
     with Addresses(settings) as addresses:
         for number, one in enumerate(asks, start=1):
-            outcome = refresh(
-                settings,
-                dataset_id,
-                ask=one,
-                addresses=addresses,
-                note=_quiet,
-                actor="backfill",
-                reason=reason,
-                run_id=run_id,
-            )
+            try:
+                outcome = refresh(
+                    settings,
+                    dataset_id,
+                    ask=one,
+                    addresses=addresses,
+                    note=_quiet,
+                    actor="backfill",
+                    reason=reason,
+                    run_id=run_id,
+                )
+            except QuotaExhausted as error:
+                if not one.versions:
+                    raise
+                raise _stopped(error, left[number - 1 :]) from error
             told = f" vintage {one.versions[0]}" if one.versions else ""
             note(f"{dataset_id}{told} ({number} of {len(asks)}): {outcome.message}")
             outcomes.append(outcome)
+            if outcome.exhausted is not None and one.versions:
+                raise _stopped(outcome.exhausted, left[number - 1 :])
     return outcomes
 
 
@@ -138,32 +198,41 @@ def refresh(
     on: date | None = None,
     fault: str | None = None,
     ask: Ask | None = None,
+    full: bool = False,
     addresses: Addresses | None = None,
     note: Note = print,
     actor: str = "schedule",
     reason: str | None = None,
     run_id: str | None = None,
+    given: Callable[[], Fetched] | None = None,
+    late: bool = False,
 ) -> Outcome:
-    """Ask the provider for a dataset and publish what passed its checks.
+    """Ask the provider for a dataset, in one batch, and publish what passed its checks.
 
-    `on` and `fault` ride in the sandbox's address and exist in profile sandbox only. Raises FigurekeeperError when the
-    provider or the store fails; the batch is then recorded as failed, and the error carries the incident it opened (or None)
-    as `.incident`.
+    What is held spares requests (flows/economy.py), unless `full`. `on` and `fault` ride in the sandbox's address and exist in
+    profile sandbox only. Raises FigurekeeperError when the provider or the store fails; the batch is then recorded as failed,
+    and the error carries the incident it opened (or None) as `.incident`. With `given`, nobody is asked:
+    these are the answers; `late` ones say nothing of how things are now.
     """
-    dataset = datasets.load(dataset_id)
+    find = catalogue.load_enabled if given is None else catalogue.load
+    dataset = find(settings, dataset_id)
+    if given is None and dataset.reads == "files":
+        raise _not_asked_for(dataset)
     warehouse = open_warehouse(settings)
     with contextlib.ExitStack() as stack:
-        where = addresses or stack.enter_context(Addresses(settings))
-        address = where.of(dataset.provider, on=on, fault=fault)
+        address = ""
+        if given is None:
+            where = addresses or stack.enter_context(Addresses(settings))
+            address = where.of(dataset.provider, on=on, fault=fault, root=dataset.root)
         stack.enter_context(warehouse.lease(dataset.id, note=note))
-        facts = facts_of(dataset)
-        wanted = ask or Ask()
-        batch = publish.begin(
-            warehouse, facts, actor, run_id, complete=wanted == Ask(), current=on is None and fault is None
-        )
-        run = Run(settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note, on is None and fault is None)
+        facts, wanted, now = facts_of(dataset), ask or Ask(), on is None and fault is None and not late
+        if now and not full and given is None:
+            wanted = economy.sparing(warehouse, facts, dataset, wanted, address)
+        batch = publish.begin(warehouse, facts, actor, run_id, complete=wanted == Ask() and not late, current=now)
+        run = Run(settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note, now, given)
+        told = {"on": str(on) if on else None, "fault": fault, "reason": reason, **batch_record.asked(wanted)}
         try:
-            return run.carry_out(address, {"on": str(on) if on else None, "fault": fault, "reason": reason})
+            return run.carry_out(address, told)
         except Exception as error:
             record_failure(run, error)
             raise
@@ -188,6 +257,25 @@ def decide(
         incident = incidents.close_open(warehouse, batch["dataset"], batch_id, told, ("quarantine",))
     publish.flush(warehouse)
     return Outcome(batch["dataset"], batch_id, _DECISIONS[action], message, edition=edition, incident=incident)
+
+
+def _stopped(error: QuotaExhausted, left: Sequence[str]) -> QuotaExhausted:
+    """The end of a backfill for now, which says what is left and when to go on."""
+    stopped = QuotaExhausted(
+        f"{error.what}; these vintages are left: {', '.join(left)}",
+        next_step="run the same backfill again then: it goes on with these; what was read is kept",
+        dataset=error.dataset,
+    )
+    stopped.incident = error.incident
+    return stopped
+
+
+def _not_asked_for(dataset: Dataset) -> UsageError:
+    return UsageError(
+        "read from files: nobody can be asked for a day, a fault or old vintages of it",
+        dataset=dataset.id,
+        next_step=f"put older editions into its drop folder ({GUIDE}) and refresh it",
+    )
 
 
 def _quiet(_: str) -> None:

@@ -85,7 +85,7 @@ def parse_one(part: Archived) -> PartData:
     dataset = dataset_of(part.description)
     fetched = PartFetch(part.part, part.payloads(), part.stamp, part.scope)
     with _no_collector():
-        return part.of(contract.connector(dataset.provider).parse(dataset, fetched))
+        return part.of(contract.parse(dataset, fetched))
 
 
 @contextmanager

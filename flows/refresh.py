@@ -41,8 +41,9 @@ def refresh_batch(request: RefreshForm) -> list[Outcome]:
     actor = "schedule" if "auto-scheduled" in runtime.flow_run.tags else "prefect"
     if request.walk:
         return pipeline.walk(current, request.dataset, note=core_note(), run_id=run_id)
-    fault = None if request.fault == NO_FAULT else request.fault
-    return [pipeline.refresh(current, request.dataset, fault=fault, note=core_note(), actor=actor, run_id=run_id)]
+    fault, full = None if request.fault == NO_FAULT else request.fault, request.full
+    note = core_note()
+    return pipeline.refresh_all(current, request.dataset, fault=fault, full=full, note=note, actor=actor, run_id=run_id)
 
 
 def ending(outcomes: list[Outcome]) -> State[Any]:

@@ -26,6 +26,8 @@ def slug(name: str) -> str:
 
 def headline(outcomes: Sequence[Outcome]) -> str:
     """One line for the state's message: what became of the batch, or of all batches of a walk or backfill."""
+    if not outcomes:
+        return "nothing was left to ask for"
     if len(outcomes) == 1:
         return outcomes[0].message
     counts: dict[str, int] = {}
@@ -187,18 +189,24 @@ def publish_review(outcome: Outcome, checks: Sequence[CheckResult], action: str,
     create_markdown_artifact(text, key=f"review-{slug(outcome.dataset)}", description=f"{action} by {by}")
 
 
-def cost_rows(rows: Iterable[Row]) -> list[Row]:
-    """Requests of a plan counted by provider and cost class, the units of the quotas, with what is left of each now."""
-    counts: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        provider = row["dataset"].split(".")[0]
-        empty = {"provider": provider, "cost": row["cost"], "requests": 0, "left of the quota": row["left"]}
-        counts.setdefault((provider, row["cost"]), empty)["requests"] += 1
-    return [counts[key] for key in sorted(counts)]
+def cost_rows(totals: Iterable[Row]) -> list[Row]:
+    """A plan in sum (rows of estimate.totals), for people."""
+    return [
+        {
+            "provider": row["provider"],
+            "cost": row["cost"],
+            "requests": row["requests"],
+            "bytes": f"{row['bytes']:,}" + (f" and {row['unknown']} answers of unknown size" if row["unknown"] else ""),
+            "left of the quota": f"{row['left']} of {row['limit']} in {row['window']} s",
+            "waiting, at most": f"{row['seconds']} s",
+            "runs": row["runs"],
+        }
+        for row in totals
+    ]
 
 
-def publish_plan(rows: Sequence[Row], text: str) -> None:
+def publish_plan(rows: Sequence[Row], totals: Sequence[Row], text: str) -> None:
     """Publish the plan of a backfill: the cost on a page, every request in a table."""
-    page = f"## What this backfill would ask\n\n{text}\n\n{table(cost_rows(rows))}\n"
+    page = f"## What this backfill would ask\n\n{text}\n\n{table(cost_rows(totals))}\n"
     create_markdown_artifact(page, key="backfill-plan", description=text)
     create_table_artifact(list(rows), key="backfill-requests", description=f"{len(rows)} first requests")

@@ -6,14 +6,14 @@ environment. Does not belong here: processes and their lives (service), or what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import LogSort
 from prefect.events.schemas.automations import AutomationCore
@@ -63,6 +63,16 @@ def _resolved(client: SyncPrefectClient, entry: dict[str, Any]) -> AutomationCor
         if "deployment" in action:
             action["deployment_id"] = client.read_deployment_by_name(action.pop("deployment")).id
     return AutomationCore.model_validate(entry)
+
+
+def forget_refreshes(kept: Set[str]) -> list[str]:
+    """Delete the deployments of datasets that are not among `kept`: their file is gone, or wrong; returns their names."""
+    with get_client(sync_client=True) as client:
+        tagged = DeploymentFilter(tags=DeploymentFilterTags(all_=["refresh"]))
+        gone = [found for found in client.read_deployments(deployment_filter=tagged) if found.name not in kept]
+        for deployment in gone:
+            client.delete_deployment(deployment.id)
+    return [deployment.name for deployment in gone]
 
 
 def start_run(deployment: str, parameters: dict[str, Any], queue: str | None = None) -> UUID:

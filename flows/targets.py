@@ -19,9 +19,9 @@ def file(path: Path | None) -> Path | None:
     return path if path is None else _checked(path, folder=False)
 
 
-def folder(path: Path) -> Path:
+def folder(path: Path | None) -> Path | None:
     """A folder that can be written, or be made. Raises UsageError."""
-    return _checked(path, folder=True)
+    return path if path is None else _checked(path, folder=True)
 
 
 def _checked(path: Path, *, folder: bool) -> Path:

@@ -58,7 +58,7 @@ def message(variable: str, day: str) -> PartData:
 def known(variable: str, day: str, dataset: str = "oecd.sbrd") -> PartData:
     """A part of a dataset as the facts know it on a day."""
     cells: dict[Cell, Any] = {}
-    for (entity, period), cell in facts.state(dataset, variable, date.fromisoformat(day)).items():
+    for (entity, period), cell in facts.by_area(dataset, variable, date.fromisoformat(day)).items():
         if period != "2999":
             flags = ";".join(flag for flag in cell.status if flag not in ("", "A"))
             cells[f"{entity}.{variable}", period] = (

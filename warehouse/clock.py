@@ -21,6 +21,7 @@ _SLACK = {
     Precision.INSTANT: timedelta(minutes=5),
     Precision.DAY: timedelta(hours=36),
     Precision.MONTH: timedelta(days=32),
+    Precision.YEAR: timedelta(days=367),
 }
 
 
@@ -57,6 +58,18 @@ def day_stamp(day: date, timezone: str, text: str) -> Stamp:
 def archive_stamp(version: str, timezone: str) -> Stamp:
     """An archive's version id YYYYMM; its end is the end of that month."""
     return Stamp(end_of_month(int(version[:4]), int(version[4:6]), timezone), Precision.MONTH, Basis.ARCHIVE, version)
+
+
+def stated_stamp(text: str, timezone: str, basis: Basis) -> Stamp:
+    """A stamp that a person states: 2022, 2022-12 or 2022-12-31 mean their ends in the publisher's time zone.
+
+    Raises UsageError for anything else.
+    """
+    if not re.fullmatch(r"[12]\d{3}(-\d{2}){0,2}", text):
+        raise UsageError(f"'{text}' is not a date of publication", next_step="write 2022, 2022-12 or 2022-12-31")
+    precision = {4: Precision.YEAR, 7: Precision.MONTH, 10: Precision.DAY}[len(text)]
+    last = parse_as_of(text).date()  # checked there
+    return Stamp(end_of_day(last, timezone), precision, basis, text)
 
 
 def parse_as_of(text: str) -> datetime:

@@ -13,6 +13,8 @@ FigurekeeperError                    what happened, to which dataset and request
 │   ├── AnswersChanged               an upgrade would change answers (upgrade.py)
 │   └── Corrupted                    bytes, or a journal line, that do not match their sha256
 ├── DatasetFileError                 a dataset file with all its mistakes (connectors/datasets.py)
+├── ManifestError                    a drop folder's manifest with all its mistakes (connectors/drop.py)
+├── NotEnabled                       a dataset whose file was never compared with its provider (connectors/datasets.py)
 └── ProviderError                    the provider's side (connectors/errors.py draws its branches)
 
 Every class says in `retriable` whether the same request may succeed in a moment. Here belong the root and the warehouse's

@@ -193,7 +193,7 @@ def batches(warehouse: Warehouse, dataset: str | None = None, *, limit: int = 30
 
 def batch(warehouse: Warehouse, batch_id: str) -> Row:
     """One batch for the person who must decide. Keys: batch (as in `batches`), decisions, failed (each with its worst
-    rows), parts, sent. Raises UnknownBatch."""
+    rows), parts (what became of each), skipped (what was left out of each, by reason), sent. Raises UnknownBatch."""
     row = read_batch(warehouse, batch_id)
     with warehouse.engine.connect() as connection:
         taken = connection.execute(
@@ -216,7 +216,8 @@ def batch(warehouse: Warehouse, batch_id: str) -> Row:
         },
         "decisions": decisions,
         "failed": failed,
-        "parts": row["header"].get("parts", {}),
+        "parts": row["header"].get("parts") or row["header"].get("failed", {}),
+        "skipped": row["header"].get("skipped", {}),
         "sent": [f"{item['outcome']} {item['url']}" for item in row["header"].get("sent", [])],
     }
 

@@ -25,7 +25,12 @@ from warehouse.store import Warehouse
 
 Row = dict[str, Any]
 #: How long before its stated end an imprecise stamp may already have been public.
-_IMPRECISION = {Precision.INSTANT: timedelta(0), Precision.DAY: timedelta(days=1), Precision.MONTH: timedelta(days=31)}
+_IMPRECISION = {
+    Precision.INSTANT: timedelta(0),
+    Precision.DAY: timedelta(days=1),
+    Precision.MONTH: timedelta(days=31),
+    Precision.YEAR: timedelta(days=366),
+}
 _VALUE_COLUMNS = "vintage_id, series_key, period, value, value_text, status"
 #: An empty cell (no value, no flag) is a provider's way to print a grid; it is no observation.
 _FILLED = "(value is not null or value_text is not null or status <> '')"

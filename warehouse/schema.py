@@ -130,6 +130,7 @@ class Precision(StrEnum):
     INSTANT = "instant"
     DAY = "day"
     MONTH = "month"
+    YEAR = "year"
 
 
 class Basis(StrEnum):

@@ -41,7 +41,7 @@ _COMMENTS = {
     "reference_year": "reference year of prices",
     "notes": "definition notes",
     "known_from": "from when the public could know the vintage, UTC",
-    "precision": "how exact known_from is: instant, day, month",
+    "precision": "how exact known_from is: instant, day, month, year",
     "basis": "whose word it is: publisher, archive, captured, carried",
     "stamp": "the publisher's stamp as given",
     "vintage_id": "the vintage",

@@ -145,7 +145,7 @@ def _marks(drawn: Sequence[_Column], periods: Sequence[tuple[float, str]], acros
 
 def _day(row: Row) -> str:
     """From when a vintage was known, as exactly as its stamp says."""
-    return str(row["known_from"])[: 7 if row["precision"] == Precision.MONTH else 10]
+    return str(row["known_from"])[: {Precision.YEAR: 4, Precision.MONTH: 7}.get(row["precision"], 10)]
 
 
 def _drawn(table: list[_Column], periods: Sequence[str]) -> list[_Column]:

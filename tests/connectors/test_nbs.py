@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors import datasets, nbs, nbs_classic
+from connectors import datasets, nbs, nbs_classic, nbs_errors, nbs_parse
 from connectors.contract import Ask
 from connectors.errors import (
     BadRequest,
@@ -21,6 +21,7 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
+from connectors.skipped import Skip
 from tests.connectors import specimens
 from warehouse.schema import PartData, Scope
 
@@ -137,6 +138,19 @@ def test_another_form_is_refused_by_name(periods: object, named: str) -> None:
         _parse(periods)
 
 
+def test_a_list_with_one_id_for_two_indicators_is_refused() -> None:
+    with pytest.raises(UnexpectedPayload, match="one _id stands twice"):
+        _parse(_periods(VALUES), [INDICATORS[0], INDICATORS[1] | {"_id": "id1"}])
+
+
+def test_what_was_not_asked_for_and_what_did_not_come_are_counted() -> None:
+    listed, values = (specimens.payload(_envelope(data)) for data in ({"list": INDICATORS}, _periods(VALUES)))
+    scope = Scope("2022", "2023", (NATION, "110000000000"))
+    data = nbs.CONNECTOR.parse(TECH, specimens.fetched("overview", listed, values, scope=scope))
+    assert set(data.observations.column("period").to_pylist()) == {"2022", "2023"}
+    assert data.skipped == {Skip.OTHER_PERIOD: 6, Skip.ABSENT.naming(["110000000000"]): 1}
+
+
 def test_nothing_published_is_no_data() -> None:
     for blank in ("", "无"):
         with pytest.raises(NoData):
@@ -194,22 +208,22 @@ def test_slices_that_disagree_are_refused_and_other_units_are_a_conflict() -> No
     ],
 )
 def test_what_an_answer_means(status: int, body: str, error: type[Exception]) -> None:
-    found = nbs.classify(specimens.payload(body, status=status))
+    found = nbs_errors.classify(specimens.payload(body, status=status))
     assert type(found) is error
     assert "Next: " in str(found)
 
 
 def test_a_500_to_a_body_says_that_the_body_is_wrong_and_is_not_asked_again() -> None:
     answer = specimens.payload('{"success":false,"state":50000,"message":"系统异常"}', status=500)
-    found = nbs.classify(replace(answer, method="POST", body="{}"))
+    found = nbs_errors.classify(replace(answer, method="POST", body="{}"))
     assert type(found) is BadRequest
     assert not found.retriable
 
 
 def test_the_home_page_is_html_by_right_unless_it_is_a_challenge() -> None:
-    assert nbs.classify_page(specimens.payload("<html>国家数据</html>")) is None
-    assert isinstance(nbs.classify_page(specimens.payload("<script>waf_zw_verify</script>")), Blocked)
-    assert isinstance(nbs.classify_page(specimens.payload("no", status=403)), Blocked)
+    assert nbs_errors.classify_page(specimens.payload("<html>国家数据</html>")) is None
+    assert isinstance(nbs_errors.classify_page(specimens.payload("<script>waf_zw_verify</script>")), Blocked)
+    assert isinstance(nbs_errors.classify_page(specimens.payload("no", status=403)), Blocked)
 
 
 def test_periods_are_asked_as_closed_ranges_and_regions_with_twelve_digits() -> None:
@@ -222,7 +236,7 @@ def test_periods_are_asked_as_closed_ranges_and_regions_with_twelve_digits() -> 
     assert (body["showType"], body["daCatalogId"], body["rootId"]) == ("1", "", TECH.flow)
     assert nbs._code("2023-Q1", "Q") == "202301SS"
     assert nbs._code("2024-12", "M") == "202412MM"
-    assert [nbs.period_of(code) for code in ("2023YY", "202301SS", "202412MM")] == ["2023", "2023-Q1", "2024-12"]
+    assert [nbs_parse.period_of(code) for code in ("2023YY", "202301SS", "202412MM")] == ["2023", "2023-Q1", "2024-12"]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +250,7 @@ def test_periods_are_asked_as_closed_ranges_and_regions_with_twelve_digits() -> 
     ],
 )
 def test_the_unit_is_the_last_bracket(text: str, name: str, unit: str) -> None:
-    assert nbs.split_unit(text) == (name, unit)
+    assert nbs_parse.split_unit(text) == (name, unit)
 
 
 CLASSIC = {
@@ -303,7 +317,7 @@ def test_recorded_portal_answers() -> None:
     answer = json.loads((folder / "esdata_annual_nationwide_2020_2024.json").read_text())
     listing = specimens.payload(_envelope(json.loads(listed.content)))
     values = specimens.payload(json.dumps(answer))
-    assert nbs.classify(values) is None
+    assert nbs_errors.classify(values) is None
     data = nbs.CONNECTOR.parse(TECH, specimens.fetched("overview", listing, values))
     found = {(row["series_key"], row["period"]): row for row in data.observations.to_pylist()}
     users = found[f"37b7048ec1884abc957b7a0724371ff4.{NATION}", "2024"]
@@ -349,9 +363,11 @@ def test_recorded_exports_and_catalogues() -> None:
         leaves = {row["id"]: row["name"] for row in csv.DictReader(file)}
     for name in ("nbs.science_technology", "nbs.fdi_by_country"):
         for part in datasets.load(name).parts:
-            assert nbs.plain_name(leaves[part.key]) == nbs.plain_name(part.label_zh)
+            assert nbs_parse.plain_name(leaves[part.key]) == nbs_parse.plain_name(part.label_zh)
     listed = json.loads((catalog / "portal_indicators_quarterly.json").read_text())
     named = [(one["name"], one["unit_name"]) for leaf in listed.values() for one in leaf["indicators"]]
-    conflicts = [name for name, unit in named if nbs.split_unit(name)[1] not in ("", nbs.plain_name(unit or ""))]
+    conflicts = [
+        name for name, unit in named if nbs_parse.split_unit(name)[1] not in ("", nbs_parse.plain_name(unit or ""))
+    ]
     assert len(named) > 700
     assert 300 <= len(conflicts) <= 340

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connectors import datasets, oecd
+from connectors import datasets, oecd, oecd_errors
 from connectors.contract import Ask
 from connectors.errors import (
     BadRequest,
@@ -19,6 +19,7 @@ from connectors.errors import (
     Unreachable,
 )
 from tests.connectors import specimens
+from tests.connectors import wire_sdmx as sdmx
 from warehouse.errors import UsageError
 from warehouse.schema import PartData, Scope
 
@@ -67,6 +68,40 @@ def test_stated_attributes_win_and_contradictions_are_noted() -> None:
     assert json.loads(series["dimensions"]) == {"LOCATION": "CHN", "VAR": "G_PPP"}
     (without,) = _parse(text.replace(",3,1", ",,"), "G_PPP").series.to_pylist()
     assert (without["multiplier"], without["decimals"], without["price_base"]) == (6, None, "current")
+
+
+def test_a_label_names_the_codes_among_which_a_key_leaves_a_choice() -> None:
+    part = SBRD.part("G_PPP").model_copy(update={"key": "{entities}.G_PPP+G_NC"})
+    dataset = SBRD.model_copy(update={"parts": (part,)})
+    rows = [sdmx.Row(("KOR", code), "2017", "1") for code in ("G_NC", "G_PPP")]
+    data = oecd.CONNECTOR.parse(dataset, specimens.fetched("G_PPP", specimens.payload(sdmx.csv_codes(rows))))
+    assert data.series.column("label").to_pylist() == [f"KOR: {part.label}, VAR {code}" for code in ("G_NC", "G_PPP")]
+    (plain,) = _parse(sdmx.csv_codes(rows[1:]).decode(), "G_PPP").series.to_pylist()
+    assert plain["label"] == f"KOR: {part.label}"
+
+
+def test_answers_that_are_not_of_one_version_are_not_one_part() -> None:
+    rows = [sdmx.Row((code, "G_PPP"), "2017", "1") for code in ("KOR", "JPN")]
+    one, other = (specimens.payload(sdmx.csv_codes([row])) for row in rows)
+    assert oecd.CONNECTOR.parse(SBRD, specimens.fetched("G_PPP", one, other)).observations.num_rows == 2
+    newer = specimens.payload(other.content.replace(b"(1.4)", b"(1.5)"))
+    with pytest.raises(UnexpectedPayload, match=r"answers of .*\(1\.4\) and of .*\(1\.5\)"):
+        oecd.CONNECTOR.parse(SBRD, specimens.fetched("G_PPP", one, newer))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("KOR,G_PPP", "KO.R,G_PPP", "'KO.R' is no LOCATION"),
+        (",6,3", ",x,3", "'x' is no UNIT_MULT"),
+        (",6,3", ",6,99999999999", "is no DECIMALS"),
+        (",2017,", ",1066x,", "not a period"),
+    ],
+)
+def test_codes_and_exponents_that_are_none_are_refused(old: str, new: str, named: str) -> None:
+    text = sdmx.csv_codes([sdmx.Row(("KOR", "G_PPP"), "2017", "1"), sdmx.Row(("JPN", "G_PPP"), "2018", "1")]).decode()
+    with pytest.raises(UnexpectedPayload, match=named):
+        _parse(text.replace(old, new, 1), "G_PPP")
 
 
 def test_repeated_rows_collapse_and_contradicting_ones_are_refused() -> None:
@@ -154,20 +189,22 @@ def test_an_empty_table_is_no_data() -> None:
     ],
 )
 def test_what_an_answer_means(status: int, body: str, error: type[Exception]) -> None:
-    found = oecd.classify(specimens.payload(body, status=status))
+    found = oecd_errors.classify(specimens.payload(body, status=status))
     assert type(found) is error
     assert "Next: " in str(found)
 
 
 def test_what_is_an_answer() -> None:
     for body in (specimens.SBRD_CSV, "\ufeff" + specimens.SBRD_CSV, specimens.constraint()):
-        assert oecd.classify(specimens.payload(body)) is None
+        assert oecd_errors.classify(specimens.payload(body)) is None
 
 
 def test_the_key_is_asked_with_a_precise_accept_header() -> None:
-    probe, data = oecd.CONNECTOR.plan(SBRD, Ask(("G_PPP",), Scope(start="2010", end="2020", entities=("CHN", "JPN"))))
+    probe, data, again = oecd.CONNECTOR.plan(
+        SBRD, Ask(("G_PPP",), Scope(start="2010", end="2020", entities=("CHN", "JPN")))
+    )
     assert probe.path == "contentconstraint/OECD.STI.STP/CR_A_DSD_SBRD@DF_SBRD/"
-    assert probe.cost == "structure"
+    assert (probe.cost, again) == ("structure", probe)
     assert data.path == "data/OECD.STI.STP,DSD_SBRD@DF_SBRD,/CHN+JPN.G_PPP"
     assert dict(data.params) == {"format": "csvfile", "startPeriod": "2010", "endPeriod": "2020"}
     assert dict(data.headers)["Accept"] == oecd.CSV

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from connectors import sdmx_readers as readers
+from connectors.sdmx_json import read_json
+from connectors.sdmx_message import NotSdmx
+from connectors.sdmx_ml import read_ml
 from tests.connectors import specimens
 
 pytestmark = pytest.mark.oecd
@@ -40,8 +43,13 @@ def test_csv_with_labels() -> None:
     assert message.rows.column("OBS_VALUE").to_pylist() == ["85.7", None]
 
 
+def test_a_label_may_have_any_name() -> None:
+    message = readers.read_csv(b"DATAFLOW,A,..,TIME_PERIOD,OBS_VALUE\nx,y,why,2017,1\n")
+    assert message.labels == {"A": {"y": "why"}}
+
+
 def test_structure_specific_ml_without_structure_in_its_header() -> None:
-    message = readers.read_ml(specimens.COMPACT_ML.encode())
+    message = read_ml(specimens.COMPACT_ML.encode())
     assert message.structure == "OECD.STI.STP:DSD_SBRD(1.2)"
     assert message.prepared is not None
     assert message.prepared.isoformat() == "2026-04-13T16:23:54"
@@ -58,7 +66,7 @@ def test_legacy_table() -> None:
 
 
 def test_legacy_json_without_a_place_for_unused_attributes() -> None:
-    message = readers.read_json(specimens.LEGACY_JSON.encode())
+    message = read_json(specimens.LEGACY_JSON.encode())
     assert message.dimensions == ("LOCATION",)
     assert message.rows.column("OBS_VALUE").to_pylist() == ["11.96", "-2.10", None]
     assert message.rows.column("OBS_STATUS").to_pylist() == [None, "x", None]
@@ -67,8 +75,28 @@ def test_legacy_json_without_a_place_for_unused_attributes() -> None:
 
 def test_content_constraint() -> None:
     assert readers.read_valid_from(specimens.constraint().encode()) == "2026-04-13T14:23:54Z"
-    with pytest.raises(readers.NotSdmx):
+    with pytest.raises(NotSdmx):
         readers.read_valid_from(b"<html/>")
+
+
+def _ml(inside: str, attributes: str = "") -> bytes:
+    urn = "urn:sdmx:org.sdmx.infomodel.datastructure.DataStructure=A:B(1.0)"
+    data_set = f'<n:DataSet xmlns:n="{urn}" {attributes}>{inside}</n:DataSet>'
+    return f"<StructureSpecificData>{data_set}</StructureSpecificData>".encode()
+
+
+def test_the_order_of_columns_does_not_make_the_value_a_dimension() -> None:
+    message = readers.read_csv(b"DATAFLOW,A,OBS_VALUE,TIME_PERIOD\nx,y,1,2017\n")
+    assert message.dimensions == ("A",)
+    assert message.rows.to_pylist() == [{"A": "y", "TIME_PERIOD": "2017", "OBS_VALUE": "1"}]
+
+
+def test_what_a_library_prints_when_it_stumbles_is_kept_back(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(NotSdmx):
+        readers.read_valid_from(specimens.constraint().replace("structure:Dataflow", "structure:Other").encode())
+    with pytest.raises(NotSdmx):
+        readers.read_valid_from(specimens.constraint().replace("isFinal=", "x=").replace("2026-08-01T", "x").encode())
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -82,10 +110,22 @@ def test_content_constraint() -> None:
         b'{"data": 1}',
         b"<StructureSpecificData><unclosed>",
         b"DATAFLOW,A,A,TIME_PERIOD,OBS_VALUE\nx,y,y,2017,1\n",
+        b"STRUCTURE,STRUCTURE_ID,ACTION,A,TIME_PERIOD,OBS_VALUE\nDATAFLOW,x,D,y,2017,1\n",  # deletes
+        b"DATAFLOW,A,TIME_PERIOD,OBS_VALUE\nx,y,2017,1\nz,y,2018,1\n",  # two flows
+        b'{"dataSets": [{"observations": {"-1": [1]}}], "structure": {"dimensions": {"observation":'
+        b' [{"id": "A", "values": [{"id": "x"}]}]}}}',  # an index from the end
+        _ml("<n:Group><Value/></n:Group>"),
+        _ml('<n:Series A="x"><n:Other/></n:Series>'),
+        _ml('<n:Series A="x"><n:Obs TIME_PERIOD="2017"><n:Obs/></n:Obs></n:Series>'),
+        _ml("<n:Other/>"),
+        _ml('<n:Series A="x"><n:Obs TIME_PERIOD="2017"/></n:Series>').replace(b"</n:DataSet>", b"</n:DataSet><Obs/>"),
+        _ml("<n:Series>4.5</n:Series>"),
+        _ml("", 'action="Delete"'),
+        specimens.COMPACT_ML.replace("2026-04-13T16:23:54", "yesterday").encode(),
     ],
 )
 def test_what_is_no_message_is_refused(content: bytes) -> None:
-    with pytest.raises(readers.NotSdmx):
+    with pytest.raises(NotSdmx):
         readers.reader_for(content)(content)
 
 
@@ -93,7 +133,7 @@ def test_all_recorded_messages_of_the_scoreboard() -> None:
     folder = specimens.upstream("oecd")
     index = json.loads((folder / "sti-scoreboard" / "INDEX.json").read_text())
     for entry in index:
-        message = readers.read_ml(specimens.read(folder / entry["file"]))
+        message = read_ml(specimens.read(folder / entry["file"]))
         assert message.rows.num_rows == entry["nobs"], entry["file"]
         assert message.structure == entry["ns"]
         assert message.prepared is not None
@@ -141,5 +181,5 @@ def test_recorded_structures() -> None:
     message: Any = sdmx.read_sdmx(io.BytesIO(path.read_bytes()))
     assert list(message.metadatastructure) == ["MSD_REF_METADATA"]
     for path in folder.glob("*sdmx-json1.json"):
-        with pytest.raises(readers.NotSdmx):
+        with pytest.raises(NotSdmx):
             readers.read_valid_from(path.read_bytes())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors import datasets, worldbank
+from connectors import datasets, worldbank, worldbank_errors
 from connectors import worldbank_rows as rows
 from connectors.contract import Ask
 from connectors.errors import (
@@ -22,6 +22,7 @@ from connectors.errors import (
     Unreachable,
 )
 from tests.connectors import specimens
+from tests.connectors import wire_tables as tables
 from warehouse.schema import PartData, Payload, Scope
 
 pytestmark = pytest.mark.worldbank
@@ -124,6 +125,11 @@ def test_a_vanished_economy_and_another_unit_are_findings() -> None:
     ("text", "named"),
     [
         (_page(*GOOD, total=5), "total"),
+        (_page(*GOOD).replace('"pages":1', '"pages":1000000000'), "not a whole number|pages of"),
+        (_page(*GOOD).replace('"pages":1', '"pages":2'), "4 rows on 2 pages of 20000 each"),
+        (_page(*GOOD).replace('"date":"2017"', '"date":"20l7"', 1), "'20l7' is not a period"),
+        (_page(*GOOD).replace('"value":2,', '"value":true,'), "bool where text was expected"),
+        (_page(*GOOD).replace('"value":2,', '"value":2,"value":3,'), "stands twice"),
         (_page(*GOOD).replace('"value":2,', '"obs_value":2,'), "value"),
         (_page(*GOOD).replace('"id":"GB.XPD', '"id":"GB.XPE', 1), "GB.XPE"),
         (_page(*GOOD, _row("QQ", "", "Nowhere", "2018", "1")), "Nowhere"),
@@ -139,6 +145,33 @@ def test_a_vanished_economy_and_another_unit_are_findings() -> None:
 def test_another_form_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(UnexpectedPayload, match=named):
         _parse(text)
+
+
+def test_the_newest_row_describes_a_series_whatever_the_order() -> None:
+    older = _row("KR", "KOR", "Korea, South", "2016", "3.9", unit="% of GNP")
+    one, other = _parse(_page(*GOOD, older)), _parse(_page(older, *reversed(GOOD)))
+    assert one.canonical_hash == other.canonical_hash
+    assert one.notes == other.notes
+    assert "KOR is described in two ways: 'Korea, Rep.: " in one.notes[0]
+    (korea,) = (row for row in one.series.to_pylist() if row["entity"] == "KOR")
+    assert (korea["label"], korea["unit"]) == (f"Korea, Rep.: {RD_NAME}", "% of GDP")
+
+
+def test_a_row_on_two_pages_means_that_another_is_on_none() -> None:
+    cells = [tables.Cell("KOR", str(year), "4.5") for year in range(2010, 2014)]
+    pages = [tables.page(cells, number, 2, {}) for number in (1, 2)]
+    shifted = tables.page([cells[0], cells[1], cells[1], cells[2]], 2, 2, {})
+    economies = specimens.payload(ECONOMIES, "http://example.test/country?format=json")
+
+    def parse(*answers: bytes) -> PartData:
+        payloads = (economies, *(specimens.payload(answer, DATA_URL) for answer in answers))
+        return worldbank.CONNECTOR.parse(WDI, specimens.fetched(RD, *payloads, scope=SCOPE))
+
+    assert parse(*pages).observations.num_rows == parse(*reversed(pages)).observations.num_rows == 4
+    with pytest.raises(UnexpectedPayload, match="rows stand on two pages"):
+        parse(pages[0], shifted)
+    with pytest.raises(UnexpectedPayload, match="2 rows came, not the stated total"):
+        parse(pages[0])
 
 
 def test_periods_beyond_the_end_are_counted_not_kept() -> None:
@@ -198,7 +231,7 @@ def test_no_data_is_said_in_two_ways() -> None:
     ],
 )
 def test_what_an_answer_means(status: int, body: str, error: type[Exception]) -> None:
-    found = worldbank.classify(specimens.payload(body, status=status))
+    found = worldbank_errors.classify(specimens.payload(body, status=status))
     assert type(found) is error
     assert "Next: " in str(found)
 
@@ -222,7 +255,7 @@ def test_plan_bundles_codes_below_the_limit() -> None:
     segments = [request.path.split("/")[1] for request in requests[1:]]
     assert [len(segment) <= 1400 for segment in segments] == [True, True]
     assert ";".join(segments).split(";") == list(codes)
-    listed, archived = worldbank.CONNECTOR.plan(WDI, Ask((RD,), Scope("2016", "2017", ("KOR",)), ("202109",)))[1:]
+    listed, archived = worldbank.CONNECTOR.plan(WDI, Ask((RD,), Scope("2016", "2017", ("KOR",)), ("202109",)))[::2]
     assert (listed.path, listed.cost) == ("sources/57/version/data", "structure")
     assert archived.path == f"sources/57/country/KOR/series/{RD}/time/YR2016;YR2017/version/202109/data"
 
@@ -285,7 +318,7 @@ def test_all_recorded_lists_and_bodies() -> None:
     assert rows.read_economies((bodies / "country_CO.json").read_bytes())["COL"].name == "Colombia"
     assert rows.read_economies((bodies / "country_EUU_aggregate.json").read_bytes())["EUU"].aggregate
     for name, error in (("error_120_country_ZZ_http200", BadRequest), ("error_175_indicator_http200", NotFound)):
-        assert type(worldbank.classify(specimens.payload((bodies / f"{name}.json").read_bytes()))) is error
+        assert type(worldbank_errors.classify(specimens.payload((bodies / f"{name}.json").read_bytes()))) is error
     head = (bodies / "page_header_all_NY.GDP.MKTP.CD_per_page_1000.json").read_bytes()
     page = rows.read_page(b"[" + head + b",[]]")
     assert (page.pages, page.total, page.last_updated) == (18, 17490, "2026-07-13")

@@ -174,9 +174,10 @@ def test_two_refreshes_at_once_of_different_datasets_both_publish_and_of_one_dat
         (("refresh", PATENTS, "--fault", "earthquake"), 2, "scaled_by_1000"),
         (("refresh", PATENTS, "--on", "31.12.2021"), 2, "write it as 2021-12-31"),
         (("values", SHARE), 2, "there is no warehouse"),
-        (("plan", PATENTS, "--vintages", "2021"), 2, "202109:202112"),
+        (("plan", PATENTS, "--vintages", "2021"), 2, "2024-03-13:2024-03-15"),
+        (("plan", "worldbank.wdi", "--vintages", "2021"), 2, "202109:202112"),
         (("plan", PATENTS, "--from", "20"), 2, "is not a period"),
-        (("plan", PATENTS, "--vintages", "202109"), 2, "no archive of old vintages"),
+        (("plan", "nbs.fdi_by_country", "--vintages", "202109"), 2, "keeps no old vintages"),
     ],
 )
 def test_wrong_use_is_a_clear_line_and_status_2(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
@@ -195,7 +196,7 @@ def test_a_malformed_dataset_file_tells_all_its_mistakes(
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / source.name).write_text(broken.replace("owner:", "ownr:"))
     with pytest.raises(files.DatasetFileError) as caught:
-        files.load(PATENTS, tmp_path / "files")
+        files.load_file(tmp_path / "files" / source.name)
     text = str(caught.value)
     for word in ("frequency", "kind", "ownr", "owner"):
         assert word in text

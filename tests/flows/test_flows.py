@@ -14,7 +14,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from connectors import datasets
 from connectors.errors import Throttled
-from flows import alerts, backfill, notices, pipeline, planning, refresh, review
+from flows import alerts, backfill, estimate, notices, pipeline, refresh, review
 from flows.forms import BackfillForm, RefreshForm, ReviewForm
 from flows.pipeline import IncidentChange, Outcome, PartOutcome
 from flows.settings import Settings
@@ -164,8 +164,9 @@ def test_a_plan_asks_nothing_and_shows_its_cost(monkeypatch: pytest.MonkeyPatch,
     state = backfill.backfill(form, return_state=True)
     assert asked == []
     assert state.message is not None
-    requests = planning.rows(Settings(home=tmp_path), ["oecd.sbrd"], "2000")
-    assert f"{len(requests)} first requests for oecd.sbrd; nothing was asked" in state.message
+    requests = estimate.rows(Settings(home=tmp_path), ["oecd.sbrd"], "2000")
+    assert state.message.startswith(f"oecd.sbrd: {len(requests)} first requests (9 oecd data, 3 oecd structure), ")
+    assert "; nothing was asked" in state.message
     shown = artifact("backfill-requests")
     assert len(requests) > len(datasets.load("oecd.sbrd").parts)
     assert [row["request"] for row in json.loads(shown)] == [row["request"] for row in requests]

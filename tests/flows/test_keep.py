@@ -125,5 +125,6 @@ def test_the_journal_knows_which_notices_went_out(warehouse: Warehouse) -> None:
     opened = incidents.open_or_count(warehouse, "test.one", "failure", Severity.WARNING, "it failed", "why", "b1")
     told, refused = notices.deliver_pending(settings.load())
     assert ([notice.title for notice in told], refused) == (["it failed"], [])
+    assert opened is not None
     bodies = [entry["body"] for entry in warehouse.journal.entries() if entry["kind"] == "notice"]
     assert [(body["incident"], body["channel"]) for body in bodies] == [(opened.id, "inbox")]

@@ -80,12 +80,3 @@ def test_failed_checks_come_gravest_first() -> None:
 
 def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
     assert report.table([{"a": "x|y"}]).splitlines()[-1] == "| x\\|y |"
-
-
-def test_plan_counts_requests_in_the_classes_of_the_quotas() -> None:
-    asked = [("oecd.sbrd", "structure", 20), ("oecd.sbrd", "data", 57), ("oecd.pct_cooperation", "data", 57)]
-    rows = [{"dataset": dataset, "cost": cost, "left": left} for dataset, cost, left in asked]
-    assert report.cost_rows(rows) == [
-        {"provider": "oecd", "cost": "data", "requests": 2, "left of the quota": 57},
-        {"provider": "oecd", "cost": "structure", "requests": 1, "left of the quota": 20},
-    ]

@@ -23,7 +23,7 @@ from prefect.client.schemas.filters import (
 )
 
 from connectors import datasets
-from flows import pipeline, review, server
+from flows import deployments, pipeline, review, server
 from flows.service import FLOW, PROJECT, Service
 from flows.settings import Settings
 from warehouse import lineage
@@ -44,12 +44,29 @@ def scheduled(deployment: str) -> list[datetime]:
     return [run.expected_start_time for run in runs if run.expected_start_time]
 
 
-@pytest.mark.parametrize("dataset", datasets.known_ids())
+@pytest.mark.parametrize("dataset", datasets.enabled_ids())
 def test_every_calendar_gets_future_runs(service: Service, eventually: Callable[..., Any], dataset: str) -> None:
     # With a wrong SQLAlchemy the server boots, answers and deploys, and silently schedules nothing.
     due = eventually(lambda: scheduled(dataset))
     assert len(due) >= 3
     assert all(time > datetime.now(UTC) for time in due)
+
+
+def test_a_dataset_of_one_s_own_is_deployed_until_its_file_is_gone(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., Any]
+) -> None:
+    text = datasets.path_of("oecd.sbrd").read_text(encoding="utf-8")
+    (tmp_path / "oecd.mine.yaml").write_text(text.replace("id: oecd.sbrd", "id: oecd.mine"), encoding="utf-8")
+    monkeypatch.setattr(service, "settings", service.settings.model_copy(update={"datasets": tmp_path}))
+    monkeypatch.setitem(service.env, "FIGUREKEEPER_DATASETS", str(tmp_path))
+    service.deploy()
+    with get_client(sync_client=True) as client:
+        offered = client.read_deployment_by_name(f"{FLOW}/oecd.mine").parameter_openapi_schema
+    assert offered
+    assert "oecd.mine" in offered["definitions"]["RefreshForm"]["properties"]["dataset"]["enum"]
+    assert eventually(lambda: scheduled("oecd.mine"))
+    assert server.forget_refreshes(deployments.names(deployments.FILE)) == ["oecd.mine"]
+    assert server.forget_refreshes(deployments.names(deployments.FILE)) == []
 
 
 def test_installing_automations_twice_leaves_one_of_each(service: Service) -> None:

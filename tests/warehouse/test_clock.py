@@ -117,3 +117,23 @@ def test_an_archive_keeps_its_place_however_late_it_is_loaded() -> None:
     known = clock.claim(stamp, FETCHED, FETCHED)
     assert (clock.to_text(known.at), known.basis) == ("2021-09-30T23:59:59.999999Z", Basis.ARCHIVE)
     assert isinstance(stamp, Stamp)
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "precision"),
+    [
+        ("2022", "2022-12-31", Precision.YEAR),
+        ("2022-02", "2022-02-28", Precision.MONTH),
+        ("2022-02-03", "2022-02-03", Precision.DAY),
+    ],
+)
+def test_a_stamp_that_a_person_states_means_its_end(text: str, end: str, precision: Precision) -> None:
+    stamp = clock.stated_stamp(text, "Asia/Shanghai", Basis.CARRIED)
+    assert clock.to_text(stamp.at) == f"{end}T15:59:59.999999Z"
+    assert (stamp.precision, stamp.basis, stamp.text) == (precision, Basis.CARRIED, text)
+
+
+@pytest.mark.parametrize("text", ["", "in winter", "2022-13", "2022-02-30", "22", "2022-02-03T10:00", "20220203"])
+def test_what_is_no_date_of_publication_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        clock.stated_stamp(text, "UTC", Basis.CARRIED)

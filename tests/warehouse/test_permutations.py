@@ -68,7 +68,7 @@ def held(name: str) -> list[PartData]:
     """The states of a series, each read at the end of the day on which it became known."""
     dataset, part, entity, wanted = HISTORIES[name]
     return [
-        _read(one, entity, facts.state(dataset, part, one.day))
+        _read(one, entity, facts.by_area(dataset, part, one.day))
         for one in facts.vintages(dataset, part)
         if wanted is None or one.vintage in wanted
     ]
