@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from connectors.datasets import Dataset
 from connectors.errors import ProviderError, UnknownFault
-from connectors.request import Request
+from connectors.http.request import Request
 from warehouse.errors import UsageError
 from warehouse.schema import PartData, Payload, Scope, Stamp
 
 if TYPE_CHECKING:
-    from connectors.transport import Transport
+    from connectors.http.transport import Transport
 
 PROVIDERS = ("oecd", "worldbank", "nbs")
 #: The method of a payload that nobody sent: a file that a person handed in.
@@ -110,7 +110,7 @@ class Connector(Protocol):
 
 def connector(provider: str) -> Connector:
     """The connector of a provider ("oecd", "worldbank", "nbs"); its module is imported only now."""
-    return cast(Connector, import_module(f"connectors.{provider}").CONNECTOR)
+    return cast(Connector, import_module(f"connectors.{provider}.connector").CONNECTOR)
 
 
 def parse(dataset: Dataset, fetched: PartFetch) -> PartData:
@@ -120,7 +120,7 @@ def parse(dataset: Dataset, fetched: PartFetch) -> PartData:
     """
     if fetched.payloads[-1].method != FILE:
         return connector(dataset.provider).parse(dataset, fetched)
-    reader = import_module("connectors.files" if dataset.reads == "files" else "connectors.stored")
+    reader = import_module("connectors.files.editions" if dataset.reads == "files" else "connectors.stored")
     return cast(PartData, reader.parse(dataset, fetched))
 
 

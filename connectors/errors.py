@@ -17,9 +17,9 @@ ProviderError
     ├── ProviderPaused   stop         the provider refused or failed so often that it is left alone for a while
     └── OutOfTime        stop         the run has had its time
 
-`retriable` answers "may the same request succeed in a moment?"; only connectors/transport.py acts on it, plus the
+`retriable` answers "may the same request succeed in a moment?"; only connectors/http/transport.py acts on it, plus the
 restart of a whole read on Moved. Blocked, Throttled, Unreachable and ServerFault may be the whole provider's trouble:
-connectors/breaker.py counts them. docs/faults.md says for every way to fail which of these it ends in.
+connectors/http/breaker.py counts them. docs/faults.md says for every way to fail which of these it ends in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Messages of a provider that somebody kept: taken in as old vintages of a dataset that is otherwise asked for.
 
 Belongs here: which parts a file is of, its date, how far it speaks, and refusing what does not belong. Does not belong here: the
-forms (oecd_stored, worldbank_stored, nbs_stored), tables of publications (files), and the command (flows/load).
+forms (oecd/stored, worldbank/stored, nbs/stored), tables of publications (files), and the command (flows/load).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from connectors import reach
 from connectors.contract import FILE, Ask, Fetched, PartFetch, connector
 from connectors.datasets import Dataset
 from connectors.errors import NoData, UnexpectedPayload
+from connectors.http.request import Request
+from connectors.http.transport import asked
 from connectors.reading import NotReadable
-from connectors.request import Request
-from connectors.transport import asked
 from warehouse.clock import place
 from warehouse.schema import Basis, PartData, Payload, Scope, Stamp
 
@@ -92,7 +92,7 @@ def parse(dataset: Dataset, fetched: PartFetch) -> PartData:
 
 
 def _forms(dataset: Dataset) -> Stored:
-    return cast(Stored, import_module(f"connectors.{dataset.provider}_stored"))
+    return cast(Stored, import_module(f"connectors.{dataset.provider}.stored"))
 
 
 def _lists(dataset: Dataset, forms: Stored, recall: Recall) -> dict[str, Payload]:

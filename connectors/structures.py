@@ -2,8 +2,8 @@
 
 A structure is a set of elements: dimensions in their order, the codes of code lists, which of them have data, units, agent
 roles, the version, source organisations, notes. Belongs here: that model, asking for what is not at hand, and the comparison
-with an earlier structure or with a dataset file. Does not belong here: how one provider is asked and read (oecd_structure.py,
-worldbank_structure.py, nbs_structure.py), or how grave a difference is (expectations/structure_rules.py).
+with an earlier structure or with a dataset file. Does not belong here: how one provider is asked and read (oecd/structure.py,
+worldbank/structure.py, nbs/structure.py), or how grave a difference is (expectations/structure_rules.py).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from connectors.datasets import Dataset
 from connectors.errors import NoData, NotFound, ProviderError
-from connectors.request import Request
+from connectors.http.request import Request
 from warehouse.schema import Payload
 
 if TYPE_CHECKING:
-    from connectors.transport import Classify, Transport
+    from connectors.http.transport import Classify, Transport
 
 Kind = Literal[
     "dimension", "attribute", "version", "code", "held", "unit", "role", "held role", "source", "note", "membership", "place"
@@ -112,7 +112,7 @@ class Answers:
 
 
 class Reader(Protocol):
-    """What every module `<provider>_structure` offers."""
+    """What every module `<provider>.structure` offers."""
 
     classify: Classify
 
@@ -139,7 +139,7 @@ class Reader(Protocol):
 
 def reader(provider: str) -> Reader:
     """The reader of a provider's structures ("oecd", "worldbank", "nbs"); its module is imported only now."""
-    return cast(Reader, import_module(f"connectors.{provider}_structure").READER)
+    return cast(Reader, import_module(f"connectors.{provider}.structure").READER)
 
 
 def fetch(dataset: Dataset, at_hand: Iterable[Payload], transport: Transport) -> Answers:

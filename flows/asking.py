@@ -1,7 +1,7 @@
 """The polite client with which a provider is asked: its quota, its patience, its pauses, and who keeps the answers.
 
 Belongs here: how the settings become a transport. Does not belong here: which address that is (addresses), how a request is
-carried out (connectors/transport.py), what is asked (the connectors).
+carried out (connectors/http/transport.py), what is asked (the connectors).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flows.settings import Settings
 
 if TYPE_CHECKING:
-    from connectors.transport import Transport
+    from connectors.http.transport import Transport
     from warehouse.schema import Payload
 
 
@@ -22,8 +22,8 @@ RUN_LIMITS = {"oecd": 5400.0, "worldbank": 3600.0, "nbs": 1800.0}
 
 
 def patience(provider: str, profile: str) -> dict[str, Any]:
-    """How long a provider is waited for, as options of connectors.transport.Transport; servers on this machine answer at once or
-    not at all."""
+    """How long a provider is waited for, as options of connectors.http.transport.Transport; servers on this machine answer at
+    once or not at all."""
     if profile == "live":
         return {"timeouts": (10.0, 60.0), "deadline": 300.0, "backoff": 2.0, "run_limit": RUN_LIMITS[provider]}
     return {"timeouts": (5.0, 10.0), "deadline": 10.0, "backoff": 0.2, "run_limit": 120.0}
@@ -34,9 +34,9 @@ def transport(
     settings: Settings, provider: str, address: str, archive: Callable[[Payload], None], *, attempts: int = 4
 ) -> Iterator[Transport]:
     """A transport to the provider's `address`; `archive` is given every final answer, errors included."""
-    from connectors.breaker import Breaker
-    from connectors.quota import Quota
-    from connectors.transport import Transport
+    from connectors.http.breaker import Breaker
+    from connectors.http.quota import Quota
+    from connectors.http.transport import Transport
 
     place, profile = settings.quota_place, settings.profile
     with (

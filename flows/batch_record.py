@@ -16,7 +16,7 @@ from warehouse.errors import FigurekeeperError
 from warehouse.schema import PartData, Payload
 
 if TYPE_CHECKING:
-    from connectors.transport import Transport
+    from connectors.http.transport import Transport
 
 
 def unreadable(dataset: Dataset, answer: PartFetch, error: Exception) -> UnexpectedPayload:

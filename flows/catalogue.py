@@ -7,8 +7,9 @@ belong here: what a file says or how it is read (connectors/datasets.py), making
 
 from __future__ import annotations
 
-from connectors import datasets, drop
+from connectors import datasets
 from connectors.datasets import Dataset, NotEnabled, Survey
+from connectors.files import manifest as drop
 from flows import contacted
 from flows.settings import Settings
 

@@ -12,7 +12,7 @@ from functools import cache
 
 from connectors.contract import KEPT_DAYS, Ask, Known
 from connectors.datasets import Dataset
-from connectors.request import Request
+from connectors.http.request import Request
 from flows import batch_record
 from warehouse import clock, held_over
 from warehouse.errors import WarehouseError

@@ -14,8 +14,8 @@ from typing import Any, get_args
 from connectors import contract, structures
 from connectors.contract import Ask
 from connectors.datasets import Dataset
-from connectors.quota import Need, Quota
-from connectors.request import Cost, Request
+from connectors.http.quota import Need, Quota
+from connectors.http.request import Cost, Request
 from connectors.versions import versions
 from flows import catalogue, taking
 from flows.settings import Settings

@@ -1,8 +1,8 @@
 """First contact with the providers, free of Prefect: each dataset is asked for once and compared with its file.
 
 Belongs here: which datasets are asked, what the outcome is against the list of expected differences, the record of what has
-passed, the incidents. Does not belong here: what is compared (connectors/contact.py, connectors/structures.py), how it is shown
-(doctor, the flow). Nothing here publishes anything: answers go into a recording, if one is wanted, and nowhere else.
+passed, the incidents. Does not belong here: what is compared (connectors/contact/compare.py, connectors/structures.py), how it
+is shown (doctor, the flow). Nothing here publishes anything: answers go into a recording, if one is wanted, and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from connectors import contact, contract, datasets, structures
-from connectors.contact import Difference
+from connectors import contract, datasets, structures
+from connectors.contact import compare as contact
+from connectors.contact.compare import Difference
+from connectors.contact.expected import FILE, Expected, expected
 from connectors.contract import Connector, PartFetch
 from connectors.datasets import Dataset
 from connectors.errors import NotAsked, ProviderError, UnknownFault
-from connectors.expected import FILE, Expected, expected
 from flows import asking, batch_record, catalogue, contacted, pipeline
 from flows.addresses import Addresses
 from flows.contacted import Record
@@ -30,7 +31,7 @@ from warehouse.schema import IncidentChange, PartData, Payload, Severity
 from warehouse.store import Warehouse
 
 if TYPE_CHECKING:
-    from connectors.transport import Transport
+    from connectors.http.transport import Transport
 
 Verdict = Literal[
     "as the file says", "differs", "failed", "not asked", "differs as expected", "no longer differs as expected"
@@ -159,7 +160,7 @@ def _opener() -> str:
 def _recorder(folder: Path | None) -> Callable[[str, str, Payload], None] | None:
     if folder is None:
         return None
-    from connectors.recording import Recorder
+    from connectors.http.recording import Recorder
 
     return Recorder(folder).keep
 

@@ -16,8 +16,8 @@ from typing import Literal
 
 from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
-from connectors.drop import GUIDE
 from connectors.errors import QuotaExhausted
+from connectors.files.manifest import GUIDE
 from connectors.stored import Loading
 from flows import batch_record, catalogue, economy, taking
 from flows.addresses import Addresses

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors import contract
-from connectors.breaker import paused
-from connectors.quota import Quota
+from connectors.http.breaker import paused
+from connectors.http.quota import Quota
 from flows import catalogue
 from flows.settings import Settings
 from warehouse import lineage

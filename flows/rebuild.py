@@ -23,8 +23,8 @@ from connectors import contract
 from connectors.contract import Ask, PartFetch
 from connectors.datasets import Dataset
 from connectors.errors import NoData
-from connectors.request import Request
-from connectors.transport import Classify, Transport, classify_status
+from connectors.http.request import Request
+from connectors.http.transport import Classify, Transport, classify_status
 from flows.outcome import FAILED, NO_DATA
 from warehouse import clock
 from warehouse.archived import Archived, payload_of
@@ -122,7 +122,7 @@ def _in_turn(parts: Iterable[Archived]) -> Generator[PartData, None, None]:
 def _side_by_side(parts: Iterator[Archived], cores: int) -> Generator[PartData, None, None]:
     """On several cores, ahead of what is asked for; the first ones here, while the other processes start."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *(f"connectors.{provider}" for provider in contract.PROVIDERS)])
+    context.set_forkserver_preload([__name__, *(f"connectors.{provider}.connector" for provider in contract.PROVIDERS)])
     with ProcessPoolExecutor(cores, mp_context=context) as pool, ThreadPoolExecutor(1) as aside:
         started = aside.submit(pool.submit, os.getpid)
         for data in _in_turn(parts):

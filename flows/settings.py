@@ -69,7 +69,7 @@ class Settings(BaseSettings):
 
     @property
     def quota_place(self) -> Path | str:
-        """Where `connectors.quota.Quota` counts: beside the catalogue."""
+        """Where `connectors.http.quota.Quota` counts: beside the catalogue."""
         if self.catalog_uri is None:
             return self.root / "quota.sqlite"
         return server.catalogue(self.catalog_uri.get_secret_value(), self.profile)

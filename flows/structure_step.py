@@ -22,7 +22,7 @@ from warehouse.schema import Payload
 from warehouse.store import Warehouse
 
 if TYPE_CHECKING:
-    from connectors.transport import Transport
+    from connectors.http.transport import Transport
 
 #: A structure that was accepted is read again after so long, even when no probe has moved.
 MAX_AGE = timedelta(days=7)

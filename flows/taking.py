@@ -1,7 +1,7 @@
 """Answers that are files: what is new in a drop folder, and stored messages, each as what one batch is to read.
 
 Belongs here: where the folder is, which editions are new, and reading files from disk. Does not belong here: what the files say
-(connectors/files.py, connectors/stored.py), or the steps of a batch (batch).
+(connectors/files/editions.py, connectors/stored.py), or the steps of a batch (batch).
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors import drop, files, stored
+from connectors import stored
 from connectors.contract import FILE, Fetched
 from connectors.datasets import Dataset
-from connectors.drop import Dropped, Edition
 from connectors.errors import NoData
-from connectors.request import Request
+from connectors.files import editions as files
+from connectors.files import manifest as drop
+from connectors.files.manifest import Dropped, Edition
+from connectors.http.request import Request
 from connectors.stored import Loading
 from flows.settings import Settings
 from warehouse import clock, held_over

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from connectors import contract, quota, transport
-from connectors.breaker import LONGEST, PAUSES
-from connectors.contact import STAMPS
-from connectors.oecd import MAX_ADDRESS
-from connectors.oecd import READS as OECD_READS
-from connectors.transport import Transport
-from connectors.worldbank import MAX_CODES, PER_PAGE
-from connectors.worldbank import READS as WORLDBANK_READS
+from connectors import contract
+from connectors.contact.compare import STAMPS
+from connectors.http import quota, transport
+from connectors.http.breaker import LONGEST, PAUSES
+from connectors.http.transport import Transport
+from connectors.oecd.connector import MAX_ADDRESS
+from connectors.oecd.connector import READS as OECD_READS
+from connectors.worldbank.connector import MAX_CODES, PER_PAGE
+from connectors.worldbank.connector import READS as WORLDBANK_READS
 from flows import asking
 from flows.addresses import LIVE
 from warehouse import clock
@@ -92,7 +93,7 @@ def test_an_answer_means_what_the_page_says(provider: str, status: str, body: st
         headers={},
         fetched_at=clock.now(),
     )
-    error = import_module(f"connectors.{provider}_errors").classify(payload)
+    error = import_module(f"connectors.{provider}.errors").classify(payload)
     assert means == ("data" if error is None else f"`{type(error).__name__}`")
 
 

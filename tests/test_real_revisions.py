@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from connectors import datasets, worldbank
+from connectors import datasets
 from connectors.sandbox import facts
+from connectors.worldbank import connector as worldbank
 from flows.pipeline import facts_of
 from tests.connectors import specimens
 from tests.test_upstream_vintages import MESSAGES, parsed, raw

@@ -17,7 +17,7 @@ import pytest
 
 from connectors import datasets
 from connectors.contract import PartFetch
-from connectors.oecd import CONNECTOR
+from connectors.oecd.connector import CONNECTOR
 from tests.warehouse.makers import at
 from warehouse.compare import Equality, compare
 from warehouse.schema import PartData, Payload, Scope

@@ -13,7 +13,7 @@ FigurekeeperError                    what happened, to which dataset and request
 │   ├── AnswersChanged               an upgrade would change answers (upgrade.py)
 │   └── Corrupted                    bytes, or a journal line, that do not match their sha256
 ├── DatasetFileError                 a dataset file with all its mistakes (connectors/datasets.py)
-├── ManifestError                    a drop folder's manifest with all its mistakes (connectors/drop.py)
+├── ManifestError                    a drop folder's manifest with all its mistakes (connectors/files/manifest.py)
 ├── NotEnabled                       a dataset whose file was never compared with its provider (connectors/datasets.py)
 └── ProviderError                    the provider's side (connectors/errors.py draws its branches)
 

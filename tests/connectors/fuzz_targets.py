@@ -15,28 +15,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors import (
-    contract,
-    datasets,
-    drop,
-    files,
-    nbs,
-    nbs_classic,
-    nbs_errors,
-    oecd,
-    oecd_errors,
-    stored,
-    structures,
-    worldbank,
-    worldbank_errors,
-    worldbank_rows,
-)
+from connectors import contract, datasets, stored, structures
 from connectors.contract import Fetched
 from connectors.datasets import Dataset
-from connectors.drop_tables import read_table
-from connectors.request import Request
-from connectors.sdmx_readers import read_valid_from, reader_for
-from connectors.transport import Classify
+from connectors.files import editions as files
+from connectors.files import manifest as drop
+from connectors.files.tables import read_table
+from connectors.http.request import Request
+from connectors.http.transport import Classify
+from connectors.nbs import classic as nbs_classic
+from connectors.nbs import connector as nbs
+from connectors.nbs import errors as nbs_errors
+from connectors.oecd import connector as oecd
+from connectors.oecd import errors as oecd_errors
+from connectors.sdmx.readers import read_valid_from, reader_for
+from connectors.worldbank import connector as worldbank
+from connectors.worldbank import errors as worldbank_errors
+from connectors.worldbank import rows as worldbank_rows
 from tests.connectors import specimens
 from tests.connectors import wire_sdmx as sdmx
 from tests.connectors import wire_tables as tables

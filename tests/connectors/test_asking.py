@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors import contract, datasets, oecd, worldbank
+from connectors import contract, datasets
 from connectors.contract import Ask, Fetched, Known
 from connectors.errors import NoData
-from connectors.request import Request, bundled
+from connectors.http.request import Request, bundled
+from connectors.http.transport import Transport
+from connectors.oecd import connector as oecd
 from connectors.sandbox.server import Sandbox, serve
-from connectors.transport import Transport
 from connectors.versions import versions
+from connectors.worldbank import connector as worldbank
 from tests.connectors import specimens
 from warehouse.errors import UsageError
 from warehouse.schema import Payload, Scope

@@ -10,8 +10,6 @@ from threading import Barrier
 
 import pytest
 
-from connectors import breaker
-from connectors.breaker import AT_MOST, IN_A_ROW, LONGEST, PAUSES, TRIAL, Breaker
 from connectors.errors import (
     Blocked,
     NotFound,
@@ -22,6 +20,8 @@ from connectors.errors import (
     Throttled,
     Unreachable,
 )
+from connectors.http import breaker
+from connectors.http.breaker import AT_MOST, IN_A_ROW, LONGEST, PAUSES, TRIAL, Breaker
 from warehouse import server
 
 ADDRESS = "https://statistics.test/v2"

@@ -9,13 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors import contact, contract, datasets
-from connectors.contact import Difference
+from connectors import contract, datasets
+from connectors.contact import compare as contact
+from connectors.contact.compare import Difference
 from connectors.contract import Fetched, PartFetch
 from connectors.datasets import Dataset
 from connectors.errors import NoData, Unreachable
+from connectors.http.transport import Transport
 from connectors.sandbox.server import serve
-from connectors.transport import Transport
 from warehouse.schema import Basis, PartData, Payload, Precision, Severity, Stamp
 
 Answer = tuple[Dataset, PartData]

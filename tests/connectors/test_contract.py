@@ -19,10 +19,10 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
-from connectors.quota import Quota
-from connectors.request import Request
+from connectors.http.quota import Quota
+from connectors.http.request import Request
+from connectors.http.transport import Classify, Transport
 from connectors.sandbox.server import Sandbox, serve
-from connectors.transport import Classify, Transport
 from warehouse.schema import PARSED, SERIES, Basis, PartData, Payload, Precision, Scope
 
 #: One part is enough for what does not depend on the part.
@@ -50,7 +50,7 @@ def sandbox() -> Iterator[Sandbox]:
 def _transport(sandbox: Sandbox, dataset: str, fault: str | None = None, on: date | None = None) -> Transport:
     provider = dataset.split(".")[0]
     base = sandbox.url(provider, on=on, fault=fault)
-    return Transport(provider, base, attempts=2, deadline=1.0, sleep=lambda _: None, trust_date=True)
+    return Transport(provider, base, attempts=2, sleep=lambda _: None, trust_date=True)
 
 
 def _fetch(transport: Transport, dataset: str, ask: Ask | None = None) -> Fetched:
@@ -183,7 +183,7 @@ def test_the_world_banks_archive_gives_old_vintages_by_version(sandbox: Sandbox)
 @pytest.mark.worldbank
 def test_pages_are_read_to_the_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _parse("worldbank.wdi", _fetch(_transport(sandbox, "worldbank.wdi"), "worldbank.wdi"))
-    monkeypatch.setattr("connectors.worldbank.PER_PAGE", "700")
+    monkeypatch.setattr("connectors.worldbank.connector.PER_PAGE", "700")
     transport = _transport(sandbox, "worldbank.wdi")
     paged = _fetch(transport, "worldbank.wdi")
     assert transport.sent > 4

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors import dataset_table, datasets
+from connectors import datasets
+from connectors.datasets import table as dataset_table
 
 
 def test_the_pages_are_what_the_files_make() -> None:
-    assert dataset_table.main([]) == 0, "python -m connectors.dataset_table --write"
+    assert dataset_table.main([]) == 0, "python -m connectors.datasets.table --write"
 
 
 def test_every_dataset_and_part_is_on_the_page() -> None:

@@ -13,11 +13,14 @@ from typing import Any
 import openpyxl
 import pytest
 
-from connectors import contract, datasets, drop, drop_layout, files
+from connectors import contract, datasets
 from connectors.datasets import Dataset
-from connectors.drop import ManifestError, Table
-from connectors.drop_tables import address, read_table
 from connectors.errors import NoData, UnexpectedPayload
+from connectors.files import editions as files
+from connectors.files import layout as drop_layout
+from connectors.files import manifest as drop
+from connectors.files.manifest import ManifestError, Table
+from connectors.files.tables import address, read_table
 from connectors.reading import NotReadable
 from connectors.skipped import Skip
 from tests.connectors import specimens

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors import datasets, nbs, nbs_classic, nbs_errors, nbs_parse
+from connectors import datasets
 from connectors.contract import Ask
 from connectors.errors import (
     BadRequest,
@@ -21,6 +21,10 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
+from connectors.nbs import classic as nbs_classic
+from connectors.nbs import connector as nbs
+from connectors.nbs import errors as nbs_errors
+from connectors.nbs import parse as nbs_parse
 from connectors.skipped import Skip
 from tests.connectors import specimens
 from warehouse.schema import PartData, Scope

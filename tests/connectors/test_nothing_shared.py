@@ -136,9 +136,9 @@ def test_no_function_stands_in_a_reader_and_in_the_sandbox() -> None:
 
 def test_the_readers_are_found() -> None:
     for provider in ("oecd", "worldbank", "nbs"):
-        assert f"connectors.{provider}_parse" in READERS & _reaches(f"connectors.{provider}")
+        assert f"connectors.{provider}.parse" in READERS & _reaches(f"connectors.{provider}.connector")
         assert f"connectors.sandbox.{provider}_wire" in SANDBOX
-    assert not READERS & {"connectors.request", "connectors.errors", "connectors.skipped"}
+    assert not READERS & {"connectors.http.request", "connectors.errors", "connectors.skipped"}
 
 
 def test_a_copied_function_is_recognised_whatever_its_names() -> None:

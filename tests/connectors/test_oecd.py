@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connectors import datasets, oecd, oecd_errors
+from connectors import datasets
 from connectors.contract import Ask
 from connectors.errors import (
     BadRequest,
@@ -18,6 +18,8 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
+from connectors.oecd import connector as oecd
+from connectors.oecd import errors as oecd_errors
 from tests.connectors import specimens
 from tests.connectors import wire_sdmx as sdmx
 from warehouse.errors import UsageError

@@ -12,11 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors import datasets, nbs, nbs_classic, oecd, worldbank
+from connectors import datasets
 from connectors.contract import Ask
 from connectors.errors import Moved, UnexpectedPayload
+from connectors.http.transport import Transport
+from connectors.nbs import classic as nbs_classic
+from connectors.nbs import connector as nbs
+from connectors.oecd import connector as oecd
 from connectors.skipped import Skip, records
-from connectors.transport import Transport
+from connectors.worldbank import connector as worldbank
 from tests.connectors import specimens
 from tests.connectors import wire_sdmx as wire
 from tests.connectors import wire_tables as tables
@@ -143,8 +147,8 @@ def _fetched(
     ask = Ask((tables.INDICATOR,), scope, (version,) if version else ())
     answers = tables.Pages(cells, styles, version)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("connectors.worldbank.PER_PAGE", str(size))
-        patch.setattr("connectors.worldbank.MAX_CODES", longest)
+        patch.setattr("connectors.worldbank.connector.PER_PAGE", str(size))
+        patch.setattr("connectors.worldbank.connector.MAX_CODES", longest)
         (part,) = worldbank.CONNECTOR.fetch(WDI, ask, cast(Transport, answers)).parts
     if part.error:
         raise part.error

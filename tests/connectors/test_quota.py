@@ -11,8 +11,8 @@ import pytest
 from pyrate_limiter import Rate
 
 from connectors.errors import QuotaExhausted
-from connectors.quota import LIVE, Quota, Rates
-from connectors.request import Cost
+from connectors.http.quota import LIVE, Quota, Rates
+from connectors.http.request import Cost
 from warehouse import server
 from warehouse.files import StoreUnreachable
 
@@ -89,7 +89,7 @@ import sys
 from pathlib import Path
 from pyrate_limiter import Rate
 from connectors.errors import QuotaExhausted
-from connectors.quota import Quota
+from connectors.http.quota import Quota
 place = sys.argv[1] if sys.argv[1].startswith("postgresql") else Path(sys.argv[1])
 quota = Quota(place, "oecd", limits={"data": [Rate(30, 3_600_000)]}, max_wait=0)
 taken = 0

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors import contact, contract, datasets, recording, structures
+from connectors import contract, datasets, structures
+from connectors.contact import compare as contact
 from connectors.errors import NotFound, Unreachable
-from connectors.recording import INDEX, Recorder
-from connectors.request import Request
+from connectors.http import recording
+from connectors.http.recording import INDEX, Recorder
+from connectors.http.request import Request
+from connectors.http.transport import Transport
 from connectors.sandbox.server import serve
-from connectors.transport import Transport
 from warehouse import clock
 from warehouse.errors import Corrupted, UsageError
 from warehouse.schema import PartData, Payload

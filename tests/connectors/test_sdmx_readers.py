@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors import sdmx_readers as readers
-from connectors.sdmx_json import read_json
-from connectors.sdmx_message import NotSdmx
-from connectors.sdmx_ml import read_ml
+from connectors.sdmx import readers
+from connectors.sdmx.json import read_json
+from connectors.sdmx.message import NotSdmx
+from connectors.sdmx.ml import read_ml
 from tests.connectors import specimens
 
 pytestmark = pytest.mark.oecd

@@ -13,7 +13,7 @@ from connectors import contract, datasets, stored
 from connectors.contract import Fetched
 from connectors.datasets import Dataset
 from connectors.errors import UnexpectedPayload
-from connectors.request import Request
+from connectors.http.request import Request
 from connectors.skipped import Skip
 from connectors.stored import Loading
 from tests.connectors import specimens

@@ -16,9 +16,9 @@ from connectors import datasets, structures
 from connectors.contract import Ask, connector
 from connectors.datasets import Dataset
 from connectors.errors import NoData, QuotaExhausted, UnexpectedPayload
+from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
 from connectors.structures import Answers, Element, Structure
-from connectors.transport import Transport
 from warehouse.schema import Payload
 
 UPSTREAM = Path(__file__).resolve().parents[2].parent / "shared" / "upstream"
@@ -320,7 +320,7 @@ def test_a_flow_that_no_version_has_is_told(sandbox: Sandbox) -> None:
 @pytest.mark.oecd
 @pytest.mark.skipif(not UPSTREAM.is_dir(), reason="../shared/upstream is not here: no recorded content constraint")
 def test_a_recorded_content_constraint_is_read() -> None:
-    from connectors.oecd_structure import read_message
+    from connectors.oecd.structure import read_message
 
     name = "actualconstraint__CR_A_DSD_DEBT_TRANS_COLL@DF_MICRO__2023-12-27.xml"
     content = (UPSTREAM / "oecd" / "structures" / name).read_bytes()

@@ -22,8 +22,8 @@ from connectors.errors import (
     UnknownFault,
     Unreachable,
 )
-from connectors.request import Request
-from connectors.transport import Transport
+from connectors.http.request import Request
+from connectors.http.transport import Transport
 from warehouse.schema import Payload
 
 Reply = Callable[[BaseHTTPRequestHandler, int], None]
@@ -183,7 +183,7 @@ def test_a_short_or_refused_answer_is_unreachable(length: int) -> None:
 
 
 def test_an_answer_that_grows_when_it_is_unpacked_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.transport.LARGEST", 2 << 20)
+    monkeypatch.setattr("connectors.http.transport.LARGEST", 2 << 20)
     bomb = gzip.compress(b"0" * (50 << 20))
     with _server(lambda handler, _: _send(handler, bomb, Content_Encoding="gzip")) as base:
         transport = _transport(base)

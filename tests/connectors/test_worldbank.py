@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors import datasets, worldbank, worldbank_errors
-from connectors import worldbank_rows as rows
+from connectors import datasets
 from connectors.contract import Ask
 from connectors.errors import (
     BadRequest,
@@ -21,6 +20,9 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
+from connectors.worldbank import connector as worldbank
+from connectors.worldbank import errors as worldbank_errors
+from connectors.worldbank import rows
 from tests.connectors import specimens
 from tests.connectors import wire_tables as tables
 from warehouse.schema import PartData, Payload, Scope

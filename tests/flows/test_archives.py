@@ -9,10 +9,10 @@ import pytest
 from pyrate_limiter import Duration, Rate
 from sqlalchemy import select
 
-from connectors import quota
 from connectors.contract import Ask
 from connectors.datasets import Dataset
 from connectors.errors import NotGranted, QuotaExhausted
+from connectors.http import quota
 from connectors.sandbox.server import Sandbox, serve
 from flows import pipeline
 from flows.settings import Settings

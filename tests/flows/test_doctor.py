@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from connectors import recording
+from connectors.http import recording
 from flows import asking
 from flows.cli import app
 from warehouse.errors import UsageError

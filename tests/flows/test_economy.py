@@ -17,8 +17,8 @@ from sqlalchemy import func, select, update
 from connectors.contract import Ask
 from connectors.datasets import Dataset
 from connectors.errors import ServerFault
+from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
-from connectors.transport import Transport
 from expectations import gate
 from flows import catalogue, cli, economy, pipeline
 from flows.outcome import Outcome

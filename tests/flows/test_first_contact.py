@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from connectors import datasets, expected, recording
+from connectors import datasets
+from connectors.contact import expected
+from connectors.http import recording
 from connectors.sandbox.server import Sandbox, serve
 from flows import alerts, catalogue, check_providers, contacted, first_contact, pipeline
 from flows.first_contact import Contact
@@ -85,7 +87,7 @@ def test_an_answer_on_which_the_reader_breaks_is_a_difference(
     def breaks(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("connectors.worldbank.parse", breaks)
+    monkeypatch.setattr("connectors.worldbank.connector.parse", breaks)
     [met] = meet(settings, "worldbank.wdi")
     [difference] = met.differences
     assert difference.what == "UnexpectedPayload"

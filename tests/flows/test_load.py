@@ -15,8 +15,8 @@ import typer
 
 from connectors import datasets
 from connectors.contract import Ask
-from connectors.drop import GUIDE
 from connectors.errors import UnexpectedPayload
+from connectors.files.manifest import GUIDE
 from connectors.stored import Loading
 from flows import cli, pipeline
 from flows.rebuild import ArchiveParsers

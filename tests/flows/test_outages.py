@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from connectors import datasets
-from connectors.breaker import IN_A_ROW, Breaker
 from connectors.datasets import Dataset
 from connectors.errors import Blocked, ServerFault, Unreachable
-from connectors.request import Request
+from connectors.http.breaker import IN_A_ROW, Breaker
+from connectors.http.request import Request
+from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
-from connectors.transport import Transport
 from flows import asking, catalogue, cli, pipeline, planning, service
 from flows.settings import Settings
 from warehouse import ledger, lineage

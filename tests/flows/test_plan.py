@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.quota import Quota
+from connectors.http.quota import Quota
 from flows import cli, estimate, pipeline, report
 from flows.settings import Settings
 from tests.flows.small import serving, small

@@ -16,10 +16,10 @@ import pytest
 from connectors import datasets, structures
 from connectors.contract import Ask
 from connectors.errors import Blocked, ProviderError
-from connectors.request import Request
+from connectors.http.request import Request
+from connectors.http.transport import Transport
 from connectors.sandbox import oecd_structures
 from connectors.sandbox.server import serve
-from connectors.transport import Transport
 from expectations.structure_rules import READ
 from flows import pipeline, structure_step
 from flows.outcome import Outcome

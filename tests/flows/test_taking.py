@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors import datasets
-from connectors.drop import ManifestError
 from connectors.errors import NoData, UnexpectedPayload
+from connectors.files.manifest import ManifestError
 from flows import estimate, pipeline, taking
 from flows.rebuild import ArchiveParsers
 from flows.settings import Settings

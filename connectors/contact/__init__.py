@@ -1,0 +1,1 @@
+"""First contact with a provider: what is compared (compare), and which differences are expected."""

@@ -1,0 +1,1 @@
+"""SDMX data messages in all their forms, as tables of strings. No provider's habits belong here."""
