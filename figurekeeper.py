@@ -8,7 +8,7 @@
     fk.sql('select * from "current" limit 5')
 
 Re-exports only; the questions themselves are in warehouse/questions.py, warehouse/revisions.py and warehouse/lineage.py.
-Home and profile come from FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE.
+Home and profile come from FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE; `frame.attrs["profile"]` says whose figures a frame holds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ def _open() -> Warehouse:
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows)
+    return _marked(pd.DataFrame(rows))
+
+
+def _marked(frame: pd.DataFrame) -> pd.DataFrame:
+    frame.attrs["profile"] = _settings.load().profile
+    return frame
 
 
 def _text(when: str | int | date | None) -> str | None:
@@ -99,5 +104,4 @@ def sql(query: str) -> pd.DataFrame:
     from warehouse import snapshot
 
     with snapshot.connect(_open()) as connection:
-        frame: pd.DataFrame = connection.sql(query).df()
-        return frame
+        return _marked(connection.sql(query).df())

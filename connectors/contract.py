@@ -47,6 +47,7 @@ class Ask:
 
     With `known`, a connector leaves the parts out when its probe says that nothing has changed since. `recall` gives an
     answer to the same request back that is some days old at the most (KEPT_DAYS); only lists are asked of it, never data.
+    `full`: a person wants everything read, the structure as well.
     """
 
     parts: tuple[str, ...] | None = None  # None: all
@@ -54,6 +55,7 @@ class Ask:
     versions: tuple[str, ...] = ()  # ids of old vintages (versions.py); empty: the current data
     known: Known | None = field(default=None, compare=False)
     recall: Callable[[Request], Payload | None] = field(default=_nothing, compare=False, repr=False)
+    full: bool = field(default=False, compare=False)
 
     @property
     def whole(self) -> bool:

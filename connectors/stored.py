@@ -150,15 +150,37 @@ def _parts(
 
 
 def _scopes(dataset: Dataset, data: PartData) -> tuple[Scope, ...]:
-    """What a part of a message speaks of, when nobody says that it is all there was."""
-    rows = data.observations.select(["period", "value", "status"]).to_pylist()
+    """What a part of a message speaks of, when nobody says that it is all there was: of each economy from the first to the
+    last period that it holds of it. Raises UnexpectedPayload, NoData."""
+    rows = data.observations.select(["series_key", "period", "value", "status"]).to_pylist()
     said = {row["period"] for row in rows if row["value"] is not None or row["status"]}
     if not said:
         raise NoData(
             f"part {data.part}: the message holds not one value", dataset=dataset.id, next_step="check the file"
         )
-    periods = {row["period"] for row in rows if min(said) <= row["period"] <= max(said)}
-    return reach.scopes(dataset, periods, data.series.column("entity").to_pylist())
+    inside = [(row["series_key"], row["period"]) for row in rows if min(said) <= row["period"] <= max(said)]
+    groups: dict[tuple[str, str], list[str]] = {}
+    for economy, span in _spans(dataset, data, inside).items():
+        groups.setdefault(span, []).append(economy)
+    return tuple(
+        scope
+        for (first, last), economies in sorted(groups.items())
+        for scope in reach.scopes(dataset, {period for _, period in inside if first <= period <= last}, economies)
+    )
+
+
+def _spans(dataset: Dataset, data: PartData, cells: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The first and last period of each economy; all its series must share them, since a scope names none of them."""
+    periods: dict[str, list[str]] = {}
+    for key, period in cells:
+        periods.setdefault(key, []).append(period)
+    found: dict[str, tuple[str, str]] = {}
+    for row in data.series.select(["series_key", "entity"]).to_pylist():
+        if own := periods.get(row["series_key"]):
+            span = min(own), max(own)
+            if found.setdefault(row["entity"], span) != span:
+                raise _uneven(dataset, data, row["entity"])
+    return found
 
 
 def _place(fetched: Fetched) -> datetime:
@@ -172,6 +194,17 @@ def _refused(dataset: Dataset, file: Payload, why: str) -> UnexpectedPayload:
         dataset=dataset.id,
         request=asked(file),
         next_step="name the dataset and files that belong together; nothing was changed",
+    )
+
+
+def _uneven(dataset: Dataset, data: PartData, economy: str) -> UnexpectedPayload:
+    return UnexpectedPayload(
+        f"part {data.part}: the series of {economy} begin or end in different years, so nobody can tell whether the others "
+        "were withdrawn",
+        dataset=dataset.id,
+        request=asked(data.payloads[-1]),
+        next_step="say --complete when the files hold all that the publisher had; else cut the file to years that all series "
+        "have; nothing was changed",
     )
 
 

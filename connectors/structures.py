@@ -57,6 +57,19 @@ _NOUNS: dict[Kind, str] = {
     "place": "place of",
 }
 _MOST_NAMED = 5
+#: Differences between labels that change no meaning, as pattern and common form, in this order; any other waits for a reader.
+_HARMLESS = (
+    (r"(?<=[a-z])[\u0300-\u036f]+", ""),  # accents: Türkiye, Turkiye
+    (r"[\u2010-\u2015\u2212]", "-"),  # the kinds of dashes: 2010–2015, 2010-2015
+    (r"(?<!\d)-(?!\d)", " "),  # dashes that are no sign of numbers: full-time, full time
+    (r"&", " and "),  # research & development, research and development
+    (r"\bper cent", "percent"),
+    (r"(?<=[a-z])is(?=(?:ations?|e[ds]?|ing)\b)", "iz"),  # British and American: organisation, organization
+    (r"\bcentre", "center"),
+    (r"\blabour", "labor"),
+    (r"\bprogramme", "program"),
+    (r"[^\w%‰°$€£¥₩/^+<>=≤≥±×-]+", " "),  # punctuation and blanks; signs of units and of limits stay
+)
 
 
 @dataclass(frozen=True)
@@ -196,13 +209,11 @@ def dimensions(names: Iterable[str], where: tuple[str | int, ...] = ()) -> list[
 def compare(old: Structure, new: Structure) -> list[Compared]:
     """Every element of two structures side by side, those of `old` first.
 
-    From an `old` that is not whole nothing is concluded of what it does not name, save that a dimension is new.
+    From an `old` that is not whole nothing is concluded of what it does not name or say, save that a dimension is new.
     """
     before = {element.key: element for element in _in_common_order(old, new)}
     after = {element.key: element for element in _in_common_order(new, old)}
-    if not old.whole:  # where the provider states nothing, a dataset file is not contradicted
-        after = {key: replace(element, says=element.says or None) for key, element in after.items()}
-    compared = [_side_by_side(element, after.get(key), after) for key, element in _heads(before, after)]
+    compared = [_side_by_side(element, after.get(key), after, old.whole) for key, element in _heads(before, after)]
     for key, element in _heads(after, before):
         if key not in before and (old.whole or element.kind == "dimension"):
             compared.append(_new(element))
@@ -236,27 +247,36 @@ def _new(element: Element) -> Compared:
     return Compared(element, None, element.says or "", change, f"{_name(element)} is new{_told(element.says)}")
 
 
-def _side_by_side(old: Element, new: Element | None, after: _Elements) -> Compared:
+def _side_by_side(old: Element, new: Element | None, after: _Elements, whole: bool) -> Compared:
     if new is None:
         change = CHANGES[old.kind][0] if old.used else UNUSED
         return Compared(
             old, old.says or "", None, change, f"{_name(old)} is gone{_told(old.says)}{_instead(old, after)}"
         )
     element = replace(old, used=old.used or new.used)
-    if old.says is None or new.says is None or plain(old.says) == plain(new.says):
-        return Compared(element, old.says or "", new.says or "")
+    was, now = old.says or "", new.says or ""
+    silent = not whole and (old.says is None or not now)  # a dataset file and a provider that says nothing agree
+    if silent or plain(was) == plain(now):
+        return Compared(element, was, now)
     change = CHANGES[old.kind][2] if element.used else UNUSED
-    return Compared(element, old.says, new.says, change, f"{_name(old)} was {old.says!r} and is {new.says!r}")
+    return Compared(element, was, now, change, f"{_name(old)} was {_quoted(was)} and is {_quoted(now)}")
 
 
 def plain(text: str) -> str:
-    """A label as far as it matters: letters, digits and signs of units, without case, width, punctuation and blanks."""
-    return re.sub(r"[^\w%$€£¥/^+-]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    """A label as far as it matters: without case, width, punctuation, blanks, and what else changes no meaning."""
+    told = unicodedata.normalize("NFKD", text).casefold()
+    for pattern, common in _HARMLESS:
+        told = re.sub(pattern, common, told)
+    return unicodedata.normalize("NFKC", told).strip()
 
 
 def _name(element: Element) -> str:
     noun = _NOUNS.get(element.kind, element.kind)
     return " ".join(word for word in (element.place and f"{element.place}:", noun, element.code) if word)
+
+
+def _quoted(says: str) -> str:
+    return repr(says) if says else "not stated"
 
 
 def _told(says: str | None) -> str:

@@ -82,9 +82,9 @@ _TABLE = (
     ),
     (
         "code-renamed",
-        Severity.WARNING,
+        Severity.CRITICAL,
         "codes in use have the same names",
-        "A new name is a new spelling or a new content; somebody has to read it.",
+        "A name may be the only place that says in what, of what and of whom is counted; a person has to read both.",
     ),
     (
         "code-moved",

@@ -44,7 +44,7 @@ class Addresses:
     def of(self, provider: str, *, on: date | None = None, fault: str | None = None, root: str = "public") -> str:
         """The base address of a provider; `root` is the OECD's space in which a dataset lies.
 
-        Raises UsageError for a date or fault outside profile sandbox, or an unknown fault.
+        Raises UsageError for a date or fault outside profile sandbox, or a fault that this provider does not know.
         """
         settings = self._settings
         if settings.profile != "sandbox":
@@ -56,7 +56,7 @@ class Addresses:
         configured = settings.provider_url(provider)
         if configured is not None and on is None and fault is None:
             return configured
-        _check_fault(fault)
+        _check_fault(provider, fault)
         steps = [self._sandbox()]
         steps += [f"on/{on.isoformat()}"] if on is not None else []
         steps += [f"fault/{fault}"] if fault is not None else []
@@ -74,11 +74,12 @@ class Addresses:
         return f"http://127.0.0.1:{self._own.port}"
 
 
-def _check_fault(fault: str | None) -> None:
-    from connectors.sandbox import faults
+def _check_fault(provider: str, fault: str | None) -> None:
+    from connectors.sandbox.faults import FAULTS
 
     name = (fault or "").split(":")[0]
-    if fault is not None and name not in faults.NAMES:
+    known = sorted(fault.name for fault in FAULTS.values() if provider in fault.providers)
+    if fault is not None and name not in known:
         raise UsageError(
-            f"the sandbox knows no fault '{name}'", next_step=f"choose one of {', '.join(sorted(faults.NAMES))}"
+            f"the sandbox's {provider} knows no fault '{name}'", next_step=f"choose one of {', '.join(known)}"
         )

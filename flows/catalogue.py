@@ -8,6 +8,7 @@ belong here: what a file says or how it is read (connectors/datasets.py), making
 from __future__ import annotations
 
 from connectors import datasets
+from connectors.contact.expected import expected
 from connectors.datasets import Dataset, NotEnabled, Survey
 from connectors.files import manifest as drop
 from flows import contacted
@@ -38,8 +39,18 @@ def load_enabled(settings: Settings, dataset_id: str) -> Dataset:
     """Like `load`. Raises NotEnabled for a dataset that was never seen at its provider; files can always be looked for."""
     dataset = load(settings, dataset_id)
     if not (dataset.verified or dataset.reads == "files" or _seen(settings, dataset)):
-        raise NotEnabled(dataset_id)
+        raise NotEnabled(dataset_id, not_here(settings, dataset_id))
     return dataset
+
+
+def not_here(settings: Settings, dataset_id: str) -> str | None:
+    """The operator's next step for a dataset of which the sandbox is known to have no facts; None elsewhere."""
+    if settings.profile != "sandbox" or expected(dataset_id, settings.profile) is None:
+        return None
+    return (
+        "the sandbox has no facts of it, so it can be enabled in profile live only: "
+        f"`FIGUREKEEPER_PROFILE=live figurekeeper doctor --live {dataset_id}`"
+    )
 
 
 def standing(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,6 @@ from flows.output import Format
 from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
 if TYPE_CHECKING:
-    from flows.pipeline import Outcome
     from flows.settings import Settings
     from warehouse.store import Warehouse
 
@@ -103,6 +102,7 @@ def refresh(
     settings, day = _settings(), _day(on)
     for dataset in datasets:
         catalogue.load_enabled(settings, dataset)
+    pipeline.open_warehouse(settings)
     quarantined = failed = changed = False
     try:
         for dataset in datasets:
@@ -120,11 +120,11 @@ def refresh(
                 quarantined = quarantined or outcome.decision.value == "quarantined"
                 failed = failed or bool(outcome.unread)
                 changed = changed or outcome.edition is not None or outcome.incident is not None
-                tell(outcome)
+                output.tell(outcome)
         if changed or failed:
             pipeline.finish(settings)
     finally:
-        deliver(settings)
+        output.deliver(settings)
     if failed or quarantined:
         raise typer.Exit(3 if quarantined else 1)
 
@@ -148,7 +148,8 @@ def values(
     warehouse = _warehouse()
     found = questions.values(warehouse, series, as_of=as_of, first=first, edition=edition, period=period)
     empty = "" if found else _why_empty(warehouse, series, edition)
-    output.rows(found, form, leave_out=("value_text", "next_known_from", "edition"), empty=empty)
+    left_out = ("value_text", "next_known_from", "edition")
+    output.rows(found, form, profile=warehouse.profile, leave_out=left_out, empty=empty)
 
 
 @app.command()
@@ -159,7 +160,8 @@ def vintages(series: Series, period: Period = None, edition: Edition = None, for
     warehouse = _warehouse()
     found = questions.vintages(warehouse, series, period=period, edition=edition)
     empty = "" if found else _why_empty(warehouse, [series], edition)
-    output.rows(found, form, leave_out=("series", "value_text", "edition", "stamp"), empty=empty)
+    left_out = ("series", "value_text", "edition", "stamp")
+    output.rows(found, form, profile=warehouse.profile, leave_out=left_out, empty=empty)
 
 
 @app.command()
@@ -179,15 +181,18 @@ def revisions(
 
     from warehouse import revisions as ask
 
-    found = ask.iter_revisions(_warehouse(), of, since=since, edition=edition)
+    warehouse = _warehouse()
+    found = ask.iter_revisions(warehouse, of, since=since, edition=edition)
     if to is not None:
         from warehouse.revision_pages import write_csv
 
+        output.warn(warehouse.profile)
         print(f"{write_csv(to, found)} changes in {to}")
         return
     rows = list(islice(found, limit + 1))
-    left_out = ("part", "vintage", "before", "explained_vintage", "explained_before", "old_status", "new_status")
-    output.rows(rows[:limit], form, leave_out=(*left_out, "numerator_share"), empty="no revisions")
+    explained = ("explained_vintage", "explained_before", "numerator_share")
+    left_out = ("part", "vintage", "before", *explained, "old_status", "new_status")
+    output.rows(rows[:limit], form, profile=warehouse.profile, leave_out=left_out, empty="no revisions")
     if len(rows) > limit:
         print(f"and more: raise --limit above {limit}, or write them all with --to", file=sys.stderr)
 
@@ -203,7 +208,9 @@ def lineage(
     """From a number to the bytes and the request it came from."""
     from warehouse import lineage as ask
 
-    output.tree(ask.lineage(_warehouse(), series, period, as_of=as_of, edition=edition), form)
+    warehouse = _warehouse()
+    found = ask.lineage(warehouse, series, period, as_of=as_of, edition=edition)
+    output.tree(found, form, profile=warehouse.profile)
 
 
 @app.command(name="series")
@@ -214,7 +221,8 @@ def list_series(
     """Every series held: name, part, label, unit, first and last period."""
     from warehouse import questions
 
-    output.rows(questions.series(_warehouse(), dataset), form)
+    warehouse = _warehouse()
+    output.rows(questions.series(warehouse, dataset), form, profile=warehouse.profile)
 
 
 @app.command()
@@ -232,7 +240,9 @@ def batches(
     """Refreshes and what became of them, newest first."""
     from warehouse import lineage as ask
 
-    output.rows(ask.batches(_warehouse(), dataset, limit=limit), form, leave_out=("actor", "failed", "edition"))
+    warehouse = _warehouse()
+    found = ask.batches(warehouse, dataset, limit=limit)
+    output.rows(found, form, profile=warehouse.profile, leave_out=("actor", "failed", "edition"))
 
 
 @app.command()
@@ -242,8 +252,10 @@ def editions(
     """Editions, newest first, with the id that a paper cites."""
     from warehouse import lineage as ask
 
-    found = ask.editions(_warehouse(), limit=limit)
-    output.rows(found, form, leave_out=("batch", "message", "status_changed"), empty="nothing is published yet")
+    warehouse = _warehouse()
+    found = ask.editions(warehouse, limit=limit)
+    left_out = ("batch", "message", "status_changed")
+    output.rows(found, form, profile=warehouse.profile, leave_out=left_out, empty="nothing is published yet")
 
 
 @app.command()
@@ -251,7 +263,8 @@ def batch(batch: Batch, form: Form = Format.TABLE) -> None:
     """One refresh: its decision, the checks that failed with their worst rows, what it asked."""
     from warehouse import lineage as ask
 
-    output.tree(ask.batch(_warehouse(), batch), form)
+    warehouse = _warehouse()
+    output.tree(ask.batch(warehouse, batch), form, profile=warehouse.profile)
 
 
 @app.command()
@@ -277,7 +290,8 @@ def status(form: Form = Format.TABLE) -> None:
     """Freshness of every dataset, open incidents, quota left, effective settings."""
     from flows import planning
 
-    output.tree(planning.status(_settings()), form)
+    settings = _settings()
+    output.tree(planning.status(settings), form, profile=settings.profile)
 
 
 @app.command()
@@ -346,20 +360,9 @@ def _decide(batch: str, action: Any, reason: str, by: str) -> None:
     from flows import pipeline
 
     settings = _settings()
-    tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
+    output.tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
     pipeline.finish(settings)
-    deliver(settings)
-
-
-def deliver(settings: Settings) -> None:
-    """Hand out the notices that wait, and say which."""
-    from flows import notices
-
-    told, refused = notices.deliver_pending(settings)
-    for notice in told:
-        print(f"notice {notice.transition}: {notice.title} → {notice.channel}", file=sys.stderr)
-    for error in refused:
-        print(f"figurekeeper: {error}", file=sys.stderr)
+    output.deliver(settings)
 
 
 def _day(text: str | None) -> date | None:
@@ -373,11 +376,6 @@ def _day(text: str | None) -> date | None:
 
 def _progress(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-def tell(outcome: Outcome) -> None:
-    """One line on standard output: what became of a batch."""
-    print(f"{outcome.dataset}: {outcome.message} (batch {outcome.batch_id})")
 
 
 if __name__ == "__main__":

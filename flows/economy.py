@@ -26,18 +26,20 @@ def sparing(warehouse: Warehouse, facts: DatasetFacts, dataset: Dataset, ask: As
     `address` is where will be asked: what another server said does not count.
     """
 
+    server = None if warehouse.profile == "sandbox" else address  # the sandbox comes up on another port every time
+
     @cache
     def kept(asked: str) -> Payload | None:
         since = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
         try:
-            return held_over.answer(warehouse, facts.id, facts.file_sha256, asked, since)
+            return held_over.answer(warehouse, facts.id, facts.file_sha256, asked, since, server)
         except WarehouseError:  # a broken copy is asked for again; `doctor` tells of it
             return None
 
     def recall(request: Request) -> Payload | None:
         return kept(request.address)
 
-    known = _known(warehouse, facts, dataset, address) if ask.whole else None
+    known = _known(warehouse, facts, dataset, server) if ask.whole else None
     return replace(ask, known=known, recall=recall)
 
 
@@ -64,14 +66,9 @@ def _due(known: Known, dataset: Dataset) -> datetime:
     return known.read_at + timedelta(days=dataset.calendar.full_read_days)
 
 
-def _known(warehouse: Warehouse, facts: DatasetFacts, dataset: Dataset, address: str) -> Known | None:
+def _known(warehouse: Warehouse, facts: DatasetFacts, dataset: Dataset, server: str | None) -> Known | None:
     batch = held_over.last_whole(warehouse, facts.id, facts.file_sha256)
-    if batch is None or not batch["header"].get("probe") or not _same_server(warehouse, batch["header"], address):
+    if batch is None or not batch["header"].get("probe") or server not in (None, batch["header"]["address"]):
         return None
     known = Known(batch["header"]["probe"], clock.from_text(batch["fetched_at"]))
     return known if known.read_at <= datetime.now(UTC) < _due(known, dataset) else None
-
-
-def _same_server(warehouse: Warehouse, header: dict[str, object], address: str) -> bool:
-    """The sandbox comes up on another port every time."""
-    return warehouse.profile == "sandbox" or header["address"] == address

@@ -20,11 +20,14 @@ from connectors.versions import versions
 from flows import catalogue, taking
 from flows.settings import Settings
 from warehouse import clock, held_over
-from warehouse.errors import UsageError
+from warehouse.errors import NoWarehouse, UsageError
 from warehouse.schema import Scope
 from warehouse.store import Warehouse
 
 Row = dict[str, Any]
+#: By frequency: a word for such figures, and how one of their periods is written.
+_FORMS = {"A": ("yearly", "2017"), "Q": ("quarterly", "2017-Q3"), "M": ("monthly", "2017-05")}
+_FINER = "AQM"
 
 
 def ask_of(provider: str, first: str | None, last: str | None, span: str | None) -> Ask:
@@ -51,6 +54,7 @@ def rows(
             found += taking.rows(settings, dataset)
             continue
         ask = ask_of(dataset.provider, first, last, span)
+        _check_periods(dataset, ask.scope)
         requests = contract.connector(dataset.provider).plan(dataset, ask)
         requests += [] if ask.versions else structures.beyond(dataset, requests)
         sizes = _sizes(settings, dataset, ask, requests)
@@ -92,6 +96,27 @@ def headline(plan: Sequence[Row], sums: Sequence[Row]) -> str:
     return f"{len(plan)} first requests ({told}), {size}, {sum(row['seconds'] for row in sums)} s of waiting at most"
 
 
+def _check_periods(dataset: Dataset, scope: Scope) -> None:
+    """Raises UsageError for a range behind all figures, or finer than they are: providers answer those with anything."""
+    last = clock.period_end(dataset.end) if dataset.end else clock.now().date()
+    if scope.start is not None and clock.period_start(scope.start) > last:
+        raise UsageError(
+            f"the range begins with {scope.start}, behind the last period that there can be",
+            dataset=dataset.id,
+            next_step=f"let it begin in {last.year} or before",
+        )
+    for period in (scope.start, scope.end):
+        if period is not None and _FINER.index(_frequency(period)) > _FINER.index(dataset.frequency):
+            words, form = _FORMS[dataset.frequency]
+            raise UsageError(
+                f"'{period}' is no period of {words} figures", dataset=dataset.id, next_step=f"write it as {form}"
+            )
+
+
+def _frequency(period: str) -> str:
+    return "A" if len(period) == 4 else "Q" if "Q" in period else "M"
+
+
 def _of_provider(settings: Settings, provider: str, some: Iterable[Row]) -> list[Row]:
     grouped: dict[Cost, list[Row]] = {}
     with closing(Quota(settings.quota_place, provider, profile=settings.profile)) as quota:
@@ -120,7 +145,7 @@ def _sizes(settings: Settings, dataset: Dataset, ask: Ask, requests: Sequence[Re
     """How many bytes to expect of requests alike: what the last answers to such had, shared among them."""
     try:
         warehouse = Warehouse(**settings.place, create=False)
-    except UsageError:  # there is none yet
+    except NoWarehouse:
         return {}
     counts = Counter(_like(request) for request in requests if request.part is not None)
     times = max(len(ask.versions), 1)

@@ -273,7 +273,8 @@ def _rows(settings: Settings, met: Contact) -> list[dict[str, Any]]:
     if met.expected is not None:
         reason = f"expected since {met.expected.since}: {met.expected.reason}"
         if met.good:
-            return [_row(met, ", ".join(sorted(met.expected.what)), "", reason, "")]
+            known = catalogue.not_here(settings, met.dataset) or "nothing is to be done until the provider changes"
+            return [_row(met, ", ".join(sorted(met.expected.what)), "", reason, known)]
         found.append(
             _row(met, "expected", "", reason, f"correct or remove the entry in {FILE.name}, or mend what differs")
         )

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from flows import output
 from warehouse.errors import FigurekeeperError
 
 
@@ -39,7 +40,7 @@ def load(
 ) -> None:
     """Take stored messages or downloads of a provider in as old vintages of a dataset."""
     from connectors.stored import Loading
-    from flows import catalogue, cli, pipeline, settings
+    from flows import catalogue, pipeline, settings
     from warehouse.clock import stated_stamp
     from warehouse.schema import Basis
 
@@ -55,12 +56,12 @@ def load(
         )
     except FigurekeeperError as error:
         if error.incident is not None:
-            cli.deliver(current)
+            output.deliver(current)
         raise
     for outcome in outcomes:
-        cli.tell(outcome)
+        output.tell(outcome)
     pipeline.finish(current)
-    cli.deliver(current)
+    output.deliver(current)
     if any(outcome.decision.value == "quarantined" for outcome in outcomes):
         raise typer.Exit(3)
 

@@ -1,6 +1,6 @@
 """How the command line prints: tables for people, JSON and CSV for programs, errors on standard error.
 
-Belongs here: formats alone; field names are those of the rows given.
+Belongs here: formats, and the words in which an outcome and notices are told; field names are those of the rows given.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from flows.outcome import Outcome
     from flows.settings import Settings
 
 #: Columns whose texts may run over several lines.
@@ -25,6 +26,11 @@ _PROSE_WIDTH = 24
 _OWN = {"period", "value", "old", "new", "kind"}
 #: Numbers of ours, of which nobody published the digits.
 _COMPUTED = {"relative", "largest", "numerator_share"}
+#: What is said of figures that no provider gave us.
+ORIGIN = {
+    "sandbox": "SANDBOX: published figures from a local stand-in",
+    "synthetic": "SYNTHETIC: invented figures",
+}
 
 
 class Format(StrEnum):
@@ -36,9 +42,20 @@ class Format(StrEnum):
 
 
 def rows(
-    found: Sequence[Mapping[str, Any]], form: Format, *, leave_out: Sequence[str] = (), empty: str = "nothing"
+    found: Sequence[Mapping[str, Any]],
+    form: Format,
+    *,
+    profile: str | None = None,
+    leave_out: Sequence[str] = (),
+    empty: str = "nothing",
 ) -> None:
-    """Print rows; a table leaves some columns out, the other formats never do."""
+    """Print rows; a table leaves some columns out, the other formats never do.
+
+    With the `profile` they come from, it is their last field in JSON and CSV, and one that is not live is told.
+    """
+    if profile is not None:
+        warn(profile, form)
+        found = found if form is Format.TABLE else [{**row, "profile": profile} for row in found]
     if form is Format.JSON:
         print(json.dumps(list(found), ensure_ascii=False, indent=2, default=str))
     elif form is Format.CSV:
@@ -52,8 +69,14 @@ def rows(
         _table(found, [name for name in found[0] if name not in leave_out])
 
 
-def tree(found: Mapping[str, Any], form: Format) -> None:
-    """Print nested facts: indented for people, JSON for programs (CSV cannot hold them and becomes JSON)."""
+def tree(found: Mapping[str, Any], form: Format, *, profile: str | None = None) -> None:
+    """Print nested facts: indented for people, JSON for programs (CSV cannot hold them and becomes JSON).
+
+    `profile` as in `rows`.
+    """
+    if profile is not None:
+        warn(profile, form)
+        found = found if form is Format.TABLE else {**found, "profile": profile}
     if form is not Format.TABLE:
         print(json.dumps(found, ensure_ascii=False, indent=2, default=str))
         return
@@ -62,13 +85,35 @@ def tree(found: Mapping[str, Any], form: Format) -> None:
         _indented(value, "  ")
 
 
+def warn(profile: str, form: Format = Format.TABLE) -> None:
+    """Say on standard error that what is printed is not from the providers themselves; JSON says so in its fields."""
+    if profile in ORIGIN and form is not Format.JSON:
+        print(ORIGIN[profile], file=sys.stderr)
+
+
+def tell(outcome: Outcome) -> None:
+    """One line on standard output: what became of a batch."""
+    print(f"{outcome.dataset}: {outcome.message} (batch {outcome.batch_id})")
+
+
+def deliver(settings: Settings) -> None:
+    """Hand out the notices that wait, and say which."""
+    from flows import notices
+
+    told, refused = notices.deliver_pending(settings)
+    for notice in told:
+        print(f"notice {notice.transition}: {notice.title} → {notice.channel}", file=sys.stderr)
+    for error in refused:
+        print(f"figurekeeper: {error}", file=sys.stderr)
+
+
 def main_job(settings: Settings, before: Mapping[str, int], after: Sequence[Mapping[str, Any]]) -> None:
     """What there is now, whether anything is new, where it lies, and what to try next."""
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)
-    if settings.profile == "sandbox":
-        console.print("[italic]SANDBOX: published figures from a local stand-in[/]")
+    if settings.profile in ORIGIN:
+        console.print(f"[italic]{ORIGIN[settings.profile]}[/]")
     counted = {"series": "series", "observations": "observations", "vintages": "vintages", "revisions": "cells revised"}
     _grid(
         [

@@ -225,7 +225,8 @@ def refresh(
             where = addresses or stack.enter_context(Addresses(settings))
             address = where.of(dataset.provider, on=on, fault=fault, root=dataset.root)
         stack.enter_context(warehouse.lease(dataset.id, note=note))
-        facts, wanted, now = facts_of(dataset), ask or Ask(), on is None and fault is None and not late
+        facts, wanted = facts_of(dataset), replace(ask or Ask(), full=full)
+        now = on is None and fault is None and not late
         if now and not full and given is None:
             wanted = economy.sparing(warehouse, facts, dataset, wanted, address)
         batch = publish.begin(warehouse, facts, actor, run_id, complete=wanted == Ask() and not late, current=now)
@@ -243,7 +244,7 @@ def refresh(
 def decide(
     settings: Settings, batch_id: str, action: Action, *, reason: str, by: str, run_id: str | None = None
 ) -> Outcome:
-    """Carry out a person's decision on a batch; a quarantine's incident closes with it.
+    """Carry out a person's decision on a batch; a quarantine's incident closes with the last one that waits.
 
     Raises UnknownBatch, WrongState, UsageError (reason or name missing).
     """

@@ -12,20 +12,22 @@ from connectors.http.breaker import paused
 from connectors.http.quota import Quota
 from flows import catalogue
 from flows.settings import Settings
-from warehouse import lineage
+from warehouse import incidents, lineage
 from warehouse.store import Warehouse
 
 Row = dict[str, Any]
 
 
 def status(settings: Settings) -> Row:
-    """Everything in one look. Keys: verdict, datasets, incidents, quota, left alone (providers), providers
-    (in profile live, what was ever verified), settings (secrets masked)."""
+    """Everything in one look. Keys: verdict, datasets, incidents, held back (batches that wait for a person), quota,
+    left alone (providers), providers (in profile live, what was ever verified), settings (secrets masked)."""
     warehouse = Warehouse(**settings.place, create=False)
     held = lineage.datasets(warehouse)
-    incidents = lineage.open_incidents(warehouse)
+    told = lineage.open_incidents(warehouse)
+    waiting = incidents.undecided(warehouse)
     stale = [row["dataset"] for row in held if row["stale"]]
-    troubles = [f"{len(incidents)} open incidents"] if incidents else []
+    troubles = [f"{len(told)} open incidents"] if told else []
+    troubles += [f"{len(waiting)} batches held back"] if waiting else []
     troubles += [f"stale: {', '.join(stale)}"] if stale else []
     files = catalogue.survey(settings)
     missing = sorted(files.enabled.keys() - {row["dataset"] for row in held})
@@ -40,7 +42,11 @@ def status(settings: Settings) -> Row:
         },
         "datasets": {row["dataset"]: {name: row[name] for name in columns} for row in held},
         "incidents": [
-            {name: row[name] for name in ("id", "dataset", "title", "opened_at", "occurrences")} for row in incidents
+            {name: row[name] for name in ("id", "dataset", "title", "opened_at", "occurrences")} for row in told
+        ],
+        "held back": [
+            {**row, "what to do": f"look at it (`figurekeeper batches {row['dataset']}`), then release or discard it"}
+            for row in waiting
         ],
         "quota": [row for provider in contract.PROVIDERS for row in _quota(settings, provider)],
         "left alone": paused(settings.quota_place),

@@ -40,8 +40,8 @@ class Looked:
 
 
 def look(warehouse: Warehouse, dataset: Dataset, ask: Ask, fetched: Fetched, transport: Transport) -> Looked | None:
-    """Read the structure when it is due or a part was refused, and compare it with the accepted one, or at first with the
-    dataset file.
+    """Read the structure when it is due, a part was refused or a person wants everything read, and compare it with the
+    accepted one, or at first with the dataset file.
 
     None when it is not due, and for archives, of whose vintages today's structure says nothing. Raises no ProviderError: a
     structure that cannot be read costs no data, and is a finding.
@@ -52,11 +52,11 @@ def look(warehouse: Warehouse, dataset: Dataset, ask: Ask, fetched: Fetched, tra
     now = max(payload.fetched_at for payload in at_hand)
     last, accepted = described.last_and_accepted(warehouse, dataset.id, now)
     refused = any(part.error is not None for part in fetched.parts)
-    if not (refused or due(last, accepted, now, fetched.probe)):
+    if not (ask.full or refused or due(last, accepted, now, fetched.probe)):
         return None
     begun = last is not None and not last.whole and now - last.read_at < MAX_AGE
     before = described.answers(warehouse, last) if last and begun else ()
-    answers = structures.fetch(dataset, (*before, *at_hand), transport)
+    answers = structures.fetch(dataset, (*before, *at_hand), transport.for_structures())
     evidence = _evidence(warehouse, dataset, answers, accepted)
     told = described.told(now, answers.payloads, fetched.probe, whole=evidence.error is None)
     known = {payload.sha256 for payload in at_hand}

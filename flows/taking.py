@@ -24,7 +24,7 @@ from connectors.http.request import Request
 from connectors.stored import Loading
 from flows.settings import Settings
 from warehouse import clock, held_over
-from warehouse.errors import FigurekeeperError, UsageError
+from warehouse.errors import FigurekeeperError, NoWarehouse, UsageError
 from warehouse.schema import Payload
 from warehouse.store import Warehouse
 
@@ -51,8 +51,9 @@ def new_editions(settings: Settings, dataset: Dataset) -> tuple[list[Edition], D
     """
     place = folder(settings, dataset)
     if drop.awaits(place):
+        others = ", ".join(drop.lying_in(place))
         raise NoData(
-            f"no {drop.MANIFEST} lies in the drop folder {place}",
+            f"no {drop.MANIFEST} lies in the drop folder {place}" + (f", only {others}" if others else ""),
             dataset=dataset.id,
             next_step=f"put the tables and a manifest there, as {drop.GUIDE} explains, and run the refresh again",
         )
@@ -70,6 +71,7 @@ def batches(settings: Settings, dataset: Dataset) -> Iterator[Callable[[], Fetch
         editions, found = new_editions(settings, dataset)
         if not editions:
             said = f"nothing new in the drop folder; {len(found.editions)} editions were taken up before"
+            said += f"; {found.left_out}" if found.left_out else ""
             yield partial(Fetched, (), unmoved=True, said=said)
         for edition in editions:
             for piece in files.fetch(dataset, edition, found, clock.now()):
@@ -79,12 +81,13 @@ def batches(settings: Settings, dataset: Dataset) -> Iterator[Callable[[], Fetch
 
 
 def rows(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
-    """What a refresh would take up, one row a part and file of a new edition, in the columns of a plan.
+    """What a refresh would take up, one row a part and file of a new edition, in the columns of a plan; and what lies in the
+    folder and would not be read, without a part and of unknown bytes.
 
     Raises as new_editions does.
     """
     editions, found = new_editions(settings, dataset)
-    return [
+    taken = [
         {
             "dataset": dataset.id,
             "part": table.part,
@@ -96,18 +99,27 @@ def rows(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
         for edition in editions
         for table in edition.tables
     ]
+    ignored = {"dataset": dataset.id, "part": None, "parameters": f"not read: {drop.MANIFEST} does not name it"}
+    return taken + [{**ignored, "request": f"{FILE} {name}", "cost": COST, "bytes": None} for name in found.unnamed]
 
 
 def messages(settings: Settings, dataset: Dataset, paths: Sequence[Path], loading: Loading) -> list[Fetched]:
     """Stored messages as answers, one Fetched for each batch, in known order; `.gz` files are unpacked.
 
-    Raises UsageError for a file that cannot be read, and UnexpectedPayload for one that does not belong.
+    Raises UsageError for a file that cannot be read or a date that is still to come, and UnexpectedPayload for a file that
+    does not belong.
     """
     if dataset.reads == "files":
         raise UsageError(
             "read from files: it has a drop folder",
             dataset=dataset.id,
             next_step=f"put the file into {folder(settings, dataset)}, as {drop.GUIDE} explains, and run a refresh",
+        )
+    if loading.stamp and drop.to_come(loading.stamp.text, dataset.publisher_timezone):
+        raise UsageError(
+            f"{loading.stamp.text} is still to come, so nothing was published then",
+            dataset=dataset.id,
+            next_step="say with --published when the files came out, as exactly as it is known",
         )
     at, warehouse = clock.now(), _warehouse(settings)
 
@@ -133,14 +145,14 @@ def _read(path: Path) -> bytes:
 
 def _taken_up(settings: Settings, dataset: Dataset) -> set[str]:
     warehouse = _warehouse(settings)
-    return set() if warehouse is None else held_over.taken_up(warehouse, dataset.id, FILE)
+    return set() if warehouse is None else held_over.taken_up(warehouse, dataset.id, dataset.sha256, FILE)
 
 
 def _warehouse(settings: Settings) -> Warehouse | None:
     """None while there is none."""
     try:
         return Warehouse(**settings.place, create=False)
-    except UsageError:
+    except NoWarehouse:
         return None
 
 

@@ -28,7 +28,7 @@ FORBIDDEN = {
     "figurekeeper.py": ("prefect", "great_expectations"),
 }
 #: All that the sandbox shares with the connectors: it must not agree with their parsers by using them.
-SANDBOX_MAY = ("connectors.sandbox", "connectors.datasets", "connectors.errors")
+SANDBOX_MAY = ("connectors.sandbox",)
 #: Required for a bound on a version that Prefect would otherwise pull in, not for an import.
 BOUNDS_ONLY = {"fastapi"}
 

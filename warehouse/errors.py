@@ -2,6 +2,7 @@
 
 FigurekeeperError                    what happened, to which dataset and request, and the operator's next step
 ├── UsageError                       a question or command that cannot be meant: bad date, unknown series, wrong profile
+│   └── NoWarehouse                  nothing was ever kept in this folder
 ├── WarehouseError                   the store cannot do what was asked
 │   ├── WrongProfile                 a warehouse of another profile lies in this folder
 │   ├── WrongHost                    another host writes this folder (locks.py)
@@ -51,6 +52,10 @@ class FigurekeeperError(Exception):
 
 class UsageError(FigurekeeperError):
     """A question or command that cannot be meant; nothing was changed."""
+
+
+class NoWarehouse(UsageError):
+    """There is no warehouse yet where one was looked for."""
 
 
 class WarehouseError(FigurekeeperError):

@@ -27,13 +27,15 @@ def last_whole(warehouse: Warehouse, dataset: str, file_sha256: str) -> RowMappi
     """The batch in which everything of a dataset was last read as of now, with the same dataset file.
 
     None when anything since then was not good: a batch that failed, left parts unread or was held back, or a person's
-    decision on another one. Batches that found the publisher's stamp unmoved stand in between and are passed over.
+    decision on another one; nor after a batch that published something else than the state of now, which may stand where the
+    provider's last word should. Batches that found the publisher's stamp unmoved stand in between and are passed over.
     """
     columns = ledger.batches.c
     query = select(ledger.batches).where(columns.dataset == dataset).order_by(columns.started_at.desc())
     with warehouse.engine.connect() as connection:
         for batch in connection.execute(query).mappings():
-            if batch["decision"] not in GOOD or batch["header"].get("failed"):
+            late = batch["edition"] is not None and not batch["current"]
+            if late or batch["decision"] not in GOOD or batch["header"].get("failed"):
                 return None
             if batch["current"] and not batch["header"].get("unmoved"):
                 same_file = batch["dataset_file_sha256"] == file_sha256
@@ -54,12 +56,17 @@ def _decided_since(connection: Connection, batch: RowMapping) -> bool:
 
 
 def answer(
-    warehouse: Warehouse, dataset: str, file_sha256: str, address: str, since: datetime | None
+    warehouse: Warehouse,
+    dataset: str,
+    file_sha256: str,
+    address: str,
+    since: datetime | None,
+    server: str | None = None,
 ) -> Payload | None:
     """The newest answer to a GET, `address` below the provider's base URL, that good batches have kept since an instant.
 
     Answers with faults do not count, nor those of parts that could not be read, nor those of past days, unless `since` is None:
-    then any is as good as another. Raises Corrupted.
+    then any is as good as another. Nor those of another base URL than `server`, unless that is None. Raises Corrupted.
     """
     batches, payloads = ledger.batches.c, ledger.payloads.c
     query = (
@@ -74,22 +81,38 @@ def answer(
         for row in connection.execute(query).mappings():
             header = row["header"]
             told = (since and header.get("on")) or header.get("fault") or row["part"] in header.get("failed", ())
-            if not told and row["url"] == f"{header['address']}/{address}":
+            if told or server not in (None, header["address"]):
+                continue
+            if row["url"] == f"{header['address']}/{address}":
                 return payload_of(dict(row), warehouse.payloads.read(row["sha256"]))
     return None
 
 
-def taken_up(warehouse: Warehouse, dataset: str, method: str) -> set[str]:
-    """The hashes of the payloads that batches of a dataset were given by a method, whatever became of them but failure."""
+def taken_up(warehouse: Warehouse, dataset: str, file_sha256: str, method: str) -> set[str]:
+    """The hashes of the payloads that batches of a dataset were given by a method, whatever a person says of them.
+
+    Not those of a look (its batches share the fetch time) of which a batch failed or a part could not be read, nor of one that
+    a person discarded under another dataset file: the mistake may have been that file's.
+    """
     batches, payloads = ledger.batches.c, ledger.payloads.c
     query = (
-        select(payloads.sha256)
+        select(payloads.sha256, payloads.fetched_at, payloads.part, ledger.batches)
         .join(ledger.batches, batches.batch_id == payloads.batch_id)
         .where(batches.dataset == dataset, payloads.method == method)
-        .where(batches.decision.not_in((Decision.FAILED.value, Decision.ABANDONED.value)))
     )
+    looks: dict[tuple[str, str], bool] = {}
     with warehouse.engine.connect() as connection:
-        return set(connection.execute(query).scalars())
+        for row in connection.execute(query).mappings():
+            look = (row[payloads.sha256], row[payloads.fetched_at])
+            looks[look] = looks.get(look, True) and _counts(row, row[payloads.part], file_sha256)
+    return {sha256 for (sha256, _), counts in looks.items() if counts}
+
+
+def _counts(batch: RowMapping, part: str | None, file_sha256: str) -> bool:
+    """Whether a batch took up what it was given of a part."""
+    if batch["decision"] in (None, Decision.FAILED, Decision.ABANDONED) or part in batch["header"].get("failed", ()):
+        return False
+    return bool(batch["decision"] != Decision.DISCARDED or batch["dataset_file_sha256"] == file_sha256)
 
 
 def asked_for(warehouse: Warehouse, dataset: str, file_sha256: str, since: datetime) -> list[dict[str, Any]]:

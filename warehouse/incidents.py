@@ -1,22 +1,27 @@
 """Incidents: something needs a person; opened once, counted while it lasts, closed by the next good refresh.
 
-Belongs here: the tables of incidents and of delivered notices, what happens to them, and what the journal tells of it. Texts
-come from the caller, deliveries are the caller's too.
+Belongs here: the tables of incidents and of delivered notices, what happens to them, what the journal tells of it, and which
+batches wait for a person. Texts come from the caller, deliveries are the caller's too.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select, update
+from sqlalchemy.engine import RowMapping
 
 from warehouse import clock, ledger
-from warehouse.schema import IncidentChange, Severity, Transition
+from warehouse.schema import Basis, Decision, IncidentChange, Severity, Transition
 from warehouse.store import Warehouse
 
-#: A good refresh closes both kinds; a quarantine also ends when a person decides on its batch.
-KINDS = ("quarantine", "failure")
+_HELD_BACK = "quarantine"
+#: A good refresh closes both kinds; a quarantine stays open while a person must decide on a batch (`undecided`).
+KINDS = (_HELD_BACK, "failure")
+_NOTHING_READ = (Decision.FAILED.value, Decision.ABANDONED.value)
+_OF_OLD = (Basis.ARCHIVE.value, Basis.CARRIED.value)
 
 
 def open_or_count(
@@ -51,7 +56,12 @@ def open_or_count(
 def close_open(
     warehouse: Warehouse, dataset: str, batch_id: str, text: str, kinds: tuple[str, ...] = KINDS
 ) -> IncidentChange | None:
-    """Close the dataset's open incidents of these kinds; returns the newest closed one, None when none was open."""
+    """Close the dataset's open incidents of these kinds; returns the newest closed one, None when none was open.
+
+    A quarantine stays open while a batch of the dataset waits for a person.
+    """
+    if undecided(warehouse, dataset):
+        kinds = tuple(kind for kind in kinds if kind != _HELD_BACK)
     columns = ledger.incidents.c
     at = clock.to_text(clock.now())
     open_now = select(ledger.incidents).where(
@@ -64,6 +74,47 @@ def close_open(
             _happens(connection, {**body, "transition": "closed"})
             closed = IncidentChange(row["incident"], row["kind"], dataset, "closed", row["title"], text)
     return closed
+
+
+def undecided(warehouse: Warehouse, dataset: str | None = None) -> list[dict[str, Any]]:
+    """The batches that are held back until a person decides, oldest first: batch, dataset, since.
+
+    One that asked for everything waits no more once a later one was judged that did so, too: that has the newer word. Of a
+    state that is stated to be old, such as an edition of a yearbook, only another reading of the same state has it.
+    """
+    columns = ledger.batches.c
+    query = select(ledger.batches).where(columns.decision == Decision.QUARANTINED.value).order_by(columns.started_at)
+    if dataset is not None:
+        query = query.where(columns.dataset == dataset)
+    with warehouse.engine.connect() as connection:
+        held = connection.execute(query).mappings().all()
+        waiting = [row for row in held if not _superseded(connection, row)]
+    return [{"batch": row["batch_id"], "dataset": row["dataset"], "since": row["finished_at"]} for row in waiting]
+
+
+def _superseded(connection: Connection, held: RowMapping) -> bool:
+    """True when a later batch, of which all could be read, has newer word of the same."""
+    columns = ledger.batches.c
+    later = select(columns.batch_id, columns.header).where(
+        columns.dataset == held["dataset"],
+        columns.complete,
+        columns.started_at > held["started_at"],
+        columns.decision.not_in(_NOTHING_READ),
+    )
+    stated = _stated(connection, held["batch_id"])
+    return bool(held["complete"]) and any(
+        not (header.get("failed") or header.get("unmoved")) and stated <= _stated(connection, batch_id)
+        for batch_id, header in connection.execute(later).tuples().all()
+    )
+
+
+def _stated(connection: Connection, batch_id: str) -> set[tuple[str, str, str]]:
+    """Which old states a batch read: part, place and scope."""
+    columns = ledger.readings.c
+    query = select(columns.part, columns.place, columns.scope).where(
+        columns.batch_id == batch_id, columns.stamp_basis.in_(_OF_OLD)
+    )
+    return {(part, place, json.dumps(scope, sort_keys=True)) for part, place, scope in connection.execute(query)}
 
 
 def undelivered(warehouse: Warehouse, channels: tuple[str, ...]) -> list[tuple[int, Transition, str]]:

@@ -26,6 +26,7 @@ GOOD = (
     Decision.PUBLISHED_WITH_WARNINGS.value,
     Decision.RELEASED.value,
 )
+_NOTHING_READ = (Decision.FAILED.value, Decision.ABANDONED.value)
 
 
 def lineage(
@@ -267,7 +268,7 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
 
     Rows: dataset, title, title_zh, series, observations (of the newest vintages), vintages, revisions (cells revised between
     neighbours), decision (of the last batch), message, last_refresh (the last good one that
-    asked for everything as of now), stale, licence, citation.
+    asked for everything as of now), stale (so too when nothing is visible), licence, citation.
     """
     moment = now or clock.now()
     rows: list[Row] = []
@@ -299,7 +300,7 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
                     "decision": (last["decision"] or last["state"]) if last is not None else None,
                     "message": last["message"] if last is not None else "",
                     "last_refresh": good,
-                    "stale": good is None or moment - clock.from_text(good) > limit,
+                    "stale": not newest or good is None or moment - clock.from_text(good) > limit,
                     "licence": about["licence"]["id"],
                     "citation": about["citation"],
                 }
@@ -308,15 +309,26 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
 
 
 def _last_good(connection: Connection, dataset: str) -> str | None:
-    """When the dataset was last asked for everything as of now, and every part could be read."""
+    """When the dataset was last asked for everything as of now, and every part could be read.
+
+    A look that read nothing, since nothing was new, is as good as the reading before it by now is.
+    """
     columns = ledger.batches.c
     query = (
-        select(columns.finished_at, columns.header)
-        .where(columns.dataset == dataset, columns.current, columns.decision.in_(GOOD))
-        .order_by(columns.finished_at.desc())
+        select(columns.finished_at, columns.decision, columns.header)
+        .where(columns.dataset == dataset, columns.current)
+        .where(columns.state == "done", columns.decision.not_in(_NOTHING_READ))
+        .order_by(columns.started_at.desc())
     )
-    whole = (finished for finished, header in connection.execute(query) if not header.get("failed"))
-    return next(whole, None)
+    looked = None
+    for finished, decision, header in connection.execute(query):
+        looked = looked or finished
+        if header.get("unmoved"):
+            continue
+        if decision in GOOD and not header.get("failed"):
+            return str(looked)
+        looked = None
+    return None
 
 
 def walked_days(warehouse: Warehouse, dataset: str) -> set[str]:

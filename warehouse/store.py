@@ -20,7 +20,7 @@ from sqlalchemy import Connection, inspect, select
 
 from warehouse import ledger, server
 from warehouse.compare import Equality
-from warehouse.errors import UsageError, WrongProfile, WrongState
+from warehouse.errors import NoWarehouse, StoreUnwritable, UsageError, WrongProfile, WrongState
 from warehouse.files import make_folder, storage_errors
 from warehouse.journal import Journal
 from warehouse.locks import AdvisoryLocks, FileLocks, Held, Locks, WrongHost
@@ -75,7 +75,8 @@ class Warehouse:
         """`catalog_uri`: a PostgreSQL instead of SQLite in the folder; `storage_uri`: a bucket instead of the folder.
 
         `host`: what this machine is called, where its own name will not do; `unfinished`: also one that a restore which was
-        cut off left half done (warehouse/rebuild.py begins it again). Raises UsageError, WrongProfile, StoreUnreachable.
+        cut off left half done (warehouse/rebuild.py begins it again). Raises NoWarehouse (with `create` False), UsageError,
+        WrongProfile, StoreUnwritable, StoreUnreachable.
         """
         self.profile = profile
         self.root = _root(home, profile)
@@ -91,8 +92,14 @@ class Warehouse:
         there = server.has_space(self.catalog_uri) if catalog_uri else database.exists()
         if not there and not create:
             raise self._missing()
-        with storage_errors(self.root):
-            make_folder(self.root)
+        try:
+            with storage_errors(self.root):
+                make_folder(self.root)
+        except OSError as problem:
+            raise StoreUnwritable(
+                f"the folder {self.root} cannot be made: {problem.strerror}",
+                next_step="name a folder that can be written in FIGUREKEEPER_HOME",
+            ) from problem
         if catalog_uri and not there:
             server.make_space(self.catalog_uri)
         self.engine = ledger.connect(self.catalog_uri)
@@ -174,8 +181,8 @@ class Warehouse:
                 f"nothing else is left there, remove the object {_OWNED}",
             )
 
-    def _missing(self) -> UsageError:
-        return UsageError(
+    def _missing(self) -> NoWarehouse:
+        return NoWarehouse(
             f"there is no warehouse in {self.place}",
             next_step="run `make run` (or `figurekeeper refresh DATASET`) first, or set FIGUREKEEPER_HOME and "
             "FIGUREKEEPER_PROFILE to where one is",

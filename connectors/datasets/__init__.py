@@ -61,10 +61,11 @@ class DatasetFileError(FigurekeeperError):
 class NotEnabled(FigurekeeperError):
     """The dataset is unverified, and nobody has seen yet that its provider has what its file says."""
 
-    def __init__(self, dataset_id: str) -> None:
+    def __init__(self, dataset_id: str, next_step: str | None = None) -> None:
         super().__init__(
             "not enabled: what its file says was never compared with the provider",
-            next_step=f"run `figurekeeper doctor --live {dataset_id}`, which asks the provider once and enables it",
+            next_step=next_step
+            or f"run `figurekeeper doctor --live {dataset_id}`, which asks the provider once and enables it",
             dataset=dataset_id,
         )
 
@@ -85,7 +86,7 @@ class Survey:
 
 def survey(own: Path | None = None, seen: Callable[[Dataset], bool] = never_seen) -> Survey:
     """Our files and those in the folder `own`, by id; `seen` says of an unverified dataset whether it was seen since."""
-    found = Survey({}, {}, {})
+    found = Survey({}, {}, {path.name: _misnamed(path) for path in sorted(own.glob("*.yml"))} if own else {})
     for dataset_id in known_ids(own):
         try:
             dataset = load(dataset_id, own)
@@ -112,9 +113,11 @@ def load(dataset_id: str, own: Path | None = None) -> Dataset:
 
 
 def path_of(dataset_id: str, own: Path | None = None) -> Path:
-    """The file of a dataset. Raises UsageError for an unknown one."""
+    """The file of a dataset. Raises UsageError for an unknown one, DatasetFileError for one that ends in .yml."""
     found = [path for path in _files(own) if path.stem == dataset_id]
     if not found:
+        if own and (misnamed := own / f"{dataset_id}.yml").exists():
+            raise _misnamed(misnamed)
         known = known_ids(own)
         nearest = difflib.get_close_matches(dataset_id, known, n=1, cutoff=0.3)
         hint = f"did you mean {nearest[0]}? " if nearest else ""
@@ -141,7 +144,15 @@ def line_of(path: Path, *where: str | int) -> int:
 
 def _load(path: Path, files: list[Path]) -> Dataset:
     others = tuple((other.stem, other) for other in files if other != path)
-    return _parse(path, path.read_bytes(), others)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetFileError(path, [f"1: cannot be read ({error.strerror})"]) from error
+    return _parse(path, content, others)
+
+
+def _misnamed(path: Path) -> DatasetFileError:
+    return DatasetFileError(path, [f"1: files that end in .yml are not read; rename it to {path.stem}.yaml"])
 
 
 def _files(own: Path | None) -> list[Path]:

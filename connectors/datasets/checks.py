@@ -16,6 +16,7 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 
+from connectors.datasets.model import FULL_READ_DAYS
 from connectors.yaml_lines import Mistake, Where
 
 _FLOW = {
@@ -222,12 +223,17 @@ def _calendar(draft: Draft) -> Iterator[Mistake]:
     calendar = draft.fields.get("calendar")
     if not isinstance(calendar, dict):
         return
-    days = calendar.get("stale_after_days")
+    days, full = calendar.get("stale_after_days"), calendar.get("full_read_days", FULL_READ_DAYS)
     pause = _longest_pause(str(calendar.get("cron")))
     if isinstance(days, int) and pause is not None and days < pause:
         yield (
             ("calendar", "stale_after_days"),
             f"stale_after_days: {days}, but the cron line leaves {pause:.0f} days between two refreshes",
+        )
+    if isinstance(days, int) and isinstance(full, int) and full > days:
+        yield (
+            ("calendar", "full_read_days" if "full_read_days" in calendar else "stale_after_days"),
+            f"full_read_days: {full} (left out: {FULL_READ_DAYS}), but the dataset counts as stale after {days} days",
         )
 
 

@@ -14,6 +14,9 @@ from zoneinfo import available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+#: `full_read_days` where a file does not say.
+FULL_READ_DAYS = 7
+
 Kind = Literal["ratio", "share", "level", "count", "index"]
 Provider = Literal["oecd", "worldbank", "nbs"]
 
@@ -59,7 +62,11 @@ class Calendar(_Strict):
     lag: str = Field("", description="how long after the end of a period its figures appear, in words")
     stale_after_days: int = Field(gt=0, description="without a good refresh for so long, the dataset counts as stale")
     full_read_days: int = Field(
-        7, gt=0, description="read whole at least so often, even while the publisher's stamp stands still"
+        FULL_READ_DAYS,
+        ge=1,
+        le=31,
+        description="read whole at least so often, even while the publisher's stamp stands still; not more than "
+        "`stale_after_days`",
     )
 
 

@@ -37,8 +37,10 @@ def editions(dataset: Dataset, dropped: Dropped) -> list[Edition]:
 def fetch(dataset: Dataset, edition: Edition, dropped: Dropped, at: datetime) -> tuple[Fetched, ...]:
     """An edition as answers that came at `at`: all of it, or one Fetched for each unbroken run of the periods in it.
 
-    Raises NoData, and UnexpectedPayload with all that does not fit the manifest.
+    What lies in the folder and is named nowhere is a note. Raises NoData, and UnexpectedPayload with all that does not fit the
+    manifest.
     """
+    notes = (dropped.left_out,) if dropped.left_out else ()
     parts = dict.fromkeys(table.part for table in edition.tables)
     answers = {part: _payloads(dataset, edition, part, dropped, at) for part in parts}
     read = {part: _read(dataset, part, found) for part, found in answers.items()}
@@ -50,7 +52,7 @@ def fetch(dataset: Dataset, edition: Edition, dropped: Dropped, at: datetime) ->
         scopes = (Scope(),) if edition.complete else _scopes(dataset, dataset.part(part), read[part])
         for number, scope in enumerate(scopes):
             pieces += [[]] if number == len(pieces) else []
-            pieces[number].append(PartFetch(part, found, stamp, scope))
+            pieces[number].append(PartFetch(part, found, stamp, scope, notes=notes))
     return tuple(Fetched(tuple(piece)) for piece in pieces)
 
 

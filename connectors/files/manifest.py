@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from connectors import yaml_lines
 from connectors.datasets import Dataset
 from connectors.yaml_lines import Mistake
+from warehouse import clock
 from warehouse.clock import stated_stamp
 from warehouse.errors import FigurekeeperError, UsageError
 from warehouse.schema import Basis, Stamp
@@ -136,15 +138,32 @@ class ManifestError(FigurekeeperError):
 
 @dataclass(frozen=True)
 class Dropped:
-    """The editions that lie in a folder, and the bytes of their files by name."""
+    """The editions that lie in a folder, the bytes of their files by name, and what else lies there and is not read."""
 
     editions: tuple[Edition, ...]
     files: Mapping[str, bytes]
+    unnamed: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> str:
+        """What the manifest does not name, in words; "" when there is nothing."""
+        return f"{MANIFEST} does not name, so nothing is read of: {', '.join(self.unnamed)}" if self.unnamed else ""
 
 
 def awaits(folder: Path) -> bool:
     """True while no manifest lies in the folder."""
     return not (folder / MANIFEST).is_file()
+
+
+def lying_in(folder: Path) -> list[str]:
+    """The names of all that lies in a folder beside the manifest, sorted; without hidden files and locks of Excel."""
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(name for name in names if name != MANIFEST and not name.startswith((".", "~$")))
+
+
+def to_come(published: str, timezone: str) -> bool:
+    """True when a date of publication (2022, 2022-12, 2022-12-31) has not begun yet. Raises UsageError when it is none."""
+    return clock.parse_since(published).date() > clock.now().astimezone(ZoneInfo(timezone)).date()
 
 
 def look(dataset: Dataset, folder: Path) -> Dropped:
@@ -155,9 +174,12 @@ def look(dataset: Dataset, folder: Path) -> Dropped:
         manifest = yaml_lines.read(
             path.read_bytes(), Manifest, lambda data: _contradictions(dataset, folder, data, files)
         )
+        unnamed = tuple(name for name in lying_in(folder) if name not in files)
     except yaml_lines.Mistaken as error:
         raise ManifestError(dataset.id, path, error.mistakes) from None
-    return Dropped(manifest.editions, files)
+    except OSError as error:
+        raise ManifestError(dataset.id, path, (f"1: it or its folder cannot be read ({error.strerror})",)) from error
+    return Dropped(manifest.editions, files, unnamed)
 
 
 def _contradictions(
@@ -171,6 +193,8 @@ def _contradictions(
         if name in seen:
             yield ("editions", at, "edition"), f"edition: {name!r} is listed twice"
         seen.add(name)
+        if _is_to_come(dataset, edition.get("published")):
+            yield ("editions", at, "published"), f"published: {edition['published']} is still to come"
         for number, table in _mappings(edition.get("tables")):
             where = ("editions", at, "tables", number)
             if "part" in table and table["part"] not in parts:
@@ -179,6 +203,13 @@ def _contradictions(
                 wrong = _file(folder, table, files)
                 if wrong:
                     yield (*where, "file"), wrong
+
+
+def _is_to_come(dataset: Dataset, published: object) -> bool:
+    try:
+        return to_come(str(_day(published)), dataset.publisher_timezone)
+    except UsageError:  # said by the field itself
+        return False
 
 
 def _file(folder: Path, table: Mapping[str, Any], files: dict[str, bytes]) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: A row of a table: "" for a blank cell. Rows are as long as they are written.
 Row = list[str]
 
+#: How the compound files of Microsoft begin: an .xls, whatever it is called, or a workbook with a password.
+_COMPOUND = bytes.fromhex("d0cf11e0a1b11ae1")
 MOST_ROWS, MOST_COLUMNS = 20_000, 1_000
 #: Bytes of a workbook when unpacked; a yearbook's table has a few hundred thousand.
 MOST_UNPACKED = 100 << 20
@@ -34,6 +36,8 @@ def read_table(content: bytes, sheet: str | None = None) -> list[Row]:
     Numbers of XLSX files are written out with up to 15 digits, as they are stored. Raises NotReadable, also for a formula
     without a stored value, which would look like an empty cell, and for a number that is shown divided.
     """
+    if content.startswith(_COMPOUND):
+        raise NotReadable("an old .xls, or a workbook with a password, whatever its name; open it and save it as .xlsx")
     rows = _xlsx(content, sheet) if content.startswith(b"PK") else _csv(content, sheet)
     if len(rows) > MOST_ROWS or max(map(len, rows), default=0) > MOST_COLUMNS:
         raise NotReadable(f"more than {MOST_ROWS} rows or {MOST_COLUMNS} columns: not a table of a publication")

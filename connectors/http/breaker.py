@@ -1,15 +1,17 @@
 """Whether a provider may be asked at all: after a refusal it is left alone for a while, by all processes and hosts.
 
 Belongs here: when a provider is paused, for how long, and who makes the one trial afterwards; one row for each provider and
-base address, in a file beside the quota's or in the same PostgreSQL. Does not belong here: quotas (quota.py), retries and HTTP
-(transport.py). pybreaker would keep such a state in memory or Redis, with one pause for every cause and as many
-trials as there are processes; here pauses differ by provider, double, and one trial is made by all.
+base address (and one for its structures, where it counts them apart), in a file beside the quota's or in the same
+PostgreSQL. Does not belong here: quotas (quota.py), retries and HTTP (transport.py). pybreaker would keep such a state in
+memory or Redis, with one pause for every cause and as many trials as there are processes; here pauses differ by provider,
+double, and one trial is made by all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,7 @@ from sqlalchemy.engine import Engine, RowMapping
 from sqlalchemy.schema import CreateTable
 
 from connectors.errors import Blocked, NotAsked, ProviderError, ProviderPaused, ServerFault, Throttled, Unreachable
+from connectors.http.quota import LIVE
 from warehouse import ledger, server
 from warehouse.clock import from_text, to_text
 from warehouse.files import make_folder, storage_errors
@@ -82,14 +85,28 @@ class Breaker:
         self._key = {"provider": provider, "address": address}
         self._trial = False
         self._failed_before = False
+        self._above: Breaker | None = None
+
+    def for_structures(self) -> Breaker:
+        """Where the provider counts structures apart: of requests for these alone, whose refusals do not pause the data; it
+        lets nothing through while the data are paused. Else this one. Closed with this one."""
+        if "structure" not in LIVE[self.provider]:
+            return self
+        other = copy(self)
+        other._key = self._key | {"address": f"{self._key['address']} (structures)"}
+        other._mine = (_pauses.c.provider == self.provider) & (_pauses.c.address == other._key["address"])
+        other._trial = other._failed_before = False
+        other._above = self
+        return other
 
     def admit(self) -> None:
         """Let one request through, or raise ProviderPaused.
 
         After a pause the first to ask makes the trial; the others are refused until it has settled.
         """
-        with storage_errors(_RECORD), self._engine.connect() as connection:
-            row = connection.execute(select(_pauses).where(self._mine)).mappings().one_or_none()
+        if self._above is not None and (above := self._above._read()) is not None and above["until"] is not None:
+            raise self._paused(above)
+        row = self._read()
         self._failed_before = row is not None
         if row is None or row["until"] is None:
             return
@@ -114,6 +131,10 @@ class Breaker:
     def close(self) -> None:
         """Close the file or the connections; the state stays."""
         self._engine.dispose()
+
+    def _read(self) -> RowMapping | None:
+        with storage_errors(_RECORD), self._engine.connect() as connection:
+            return connection.execute(select(_pauses).where(self._mine)).mappings().one_or_none()
 
     def _begin_trial(self, connection: Connection, row: RowMapping) -> None:
         now = self._clock()

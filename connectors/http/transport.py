@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -92,9 +93,7 @@ def classify_status(payload: Payload) -> ProviderError | None:
             f"the provider's server failed ({status})", request=request, next_step="run the refresh again later"
         )
     return UnexpectedPayload(
-        f"the provider answered with status {status}",
-        request=request,
-        next_step="open the archived payload and see why",
+        f"the answer has status {status}", request=request, next_step="open the archived payload and see why"
     )
 
 
@@ -123,13 +122,11 @@ def _sandbox_refusal(payload: Payload) -> ProviderError | None:
 def throttled(payload: Payload) -> Throttled:
     """The provider's own limit was met; with its Retry-After, when it gives one in seconds or as a date."""
     text = payload.headers.get("retry-after", "")
-    seconds: float | None = None
-    if text.isascii() and text.isdigit():
-        seconds = float(text)
-    elif text:
-        when = http_date(text)
-        seconds = max((when - payload.fetched_at).total_seconds(), 0.0) if when else None
-    asks = f"; it asks to wait {seconds:.0f} s" if seconds is not None else ""
+    seconds = float(text) if text.isascii() and text.isdigit() else None
+    if seconds is None and text and (when := http_date(text)):
+        seconds = max((when - payload.fetched_at).total_seconds(), 0.0)
+    again = f", and refused again after {waits} such wait{'s' * (waits > 1)}" if (waits := payload.attempts - 1) else ""
+    asks = f"; it asks to wait {seconds:.0f} s{again}" if seconds is not None else ""
     return Throttled(
         f"the provider's request quota is used up{asks}",
         request=asked(payload),
@@ -199,6 +196,12 @@ class Transport:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
+    def for_structures(self) -> Transport:
+        """The same client for structures alone: where the provider counts these apart, their refusals pause no data."""
+        other = copy(self)
+        other._breaker = self._breaker.for_structures()
+        return other
+
     @property
     def sent(self) -> int:
         """How many requests were sent, retries included."""
@@ -214,8 +217,7 @@ class Transport:
         return f"{self.base_url}/{request.address}"
 
     def get(self, request: Request, classify: Classify = classify_status) -> Payload:
-        """The answer to a request, after as many attempts as its errors allow. Raises ProviderError; when the provider is
-        paused or the run has had its time, a NotAsked."""
+        """The answer, after as many attempts as its errors allow. Raises ProviderError; NotAsked in a pause or out of time."""
         left = self._time_left()
         self._breaker.admit()
         try:
@@ -272,9 +274,8 @@ class Transport:
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, Throttled) and error.retry_after is not None:
-            return error.retry_after
-        return float(self._pause(state))
+        asked_for = error.retry_after if isinstance(error, Throttled) else None
+        return float(self._pause(state)) if asked_for is None else asked_for
 
     def _once(self, request: Request, attempt: int) -> Payload:
         url = self.url(request)
@@ -372,10 +373,9 @@ class _SameHostSession(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         target = super().get_redirect_target(resp)
-        if target:
-            host = urlsplit(target).netloc
-            if host and host != urlsplit(resp.url).netloc:
-                raise _AnotherHost(host)
+        host = urlsplit(target or "").netloc
+        if host and host != urlsplit(resp.url).netloc:
+            raise _AnotherHost(host)
         return target
 
 

@@ -74,20 +74,23 @@ class Oecd:
         """All parts between two readings of the content constraint; read again when it moved meanwhile, else Moved. None of
         them when it is still what `ask.known` says.
 
-        A constraint that cannot be read, or states no time, dates nothing: the parts come without a stamp.
+        A constraint that cannot be read, or whose time is no time or in the future, dates nothing: the parts come without a
+        stamp.
         """
         if ask.versions:
             return self._fetch_days(dataset, ask, transport)
         probes: list[Payload] = []
         for _ in range(READS):
-            before = self._undated(dataset, ask, probes) or self._stamp(dataset, transport, probes)
+            recalled = self._undated(dataset, ask, probes)
+            before = recalled or self._stamp(dataset, transport, probes)
             if ask.known is not None and before.stamp is not None and before.text == ask.known.probe:
                 return Fetched((), tuple(probes), before.text, unmoved=True)
             parts = tuple(
                 part_or_error(dataset, part, ask.scope, partial(self._part, dataset, part, ask.scope, transport))
                 for part in chosen_parts(dataset, ask)
             )
-            after = self._stamp(dataset, transport, probes, last=True) if before.stamp is not None else before
+            untold = recalled is not None or before.text is None
+            after = before if untold else self._stamp(dataset, transport, probes, last=True)
             if after.text is None or before.text == after.text:
                 stamp = before.stamp if before.text == after.text else None
                 notes = before.notes or after.notes
@@ -116,8 +119,7 @@ class Oecd:
                 empty = error
         if empty is not None and not payloads:
             raise empty
-        stamp = stated_stamp(day, dataset.publisher_timezone, Basis.ARCHIVE) if day is not None else None
-        return PartFetch(part, tuple(payloads), stamp, scope)
+        return PartFetch(part, tuple(payloads), _end_of(dataset, day) if day is not None else None, scope)
 
     def _fetch_days(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
         """Every part as it was at the end of every day asked for. Raises NotGranted when the server gives the present
@@ -153,7 +155,7 @@ class Oecd:
             reading = _reading(dataset, kept) if kept is not None else None
         except NotSdmx:
             return None
-        if kept is None or reading is None or reading.stamp is not None:
+        if kept is None or reading is None or _instant(reading.text, dataset.publisher_timezone) is not None:
             return None
         probes.append(kept)
         return reading
@@ -202,8 +204,14 @@ def _data_request(dataset: Dataset, part: str | None, codes: str, scope: Scope, 
     if scope.end:
         params.append(("endPeriod", scope.end))
     if day is not None:
-        params.append(("asOf", day))
+        # An instant, since a bare day may mean its beginning; in UTC, since servers read the + of an offset as a blank.
+        params.append(("asOf", f"{_end_of(dataset, day).at:%Y-%m-%dT%H:%M:%SZ}"))
     return Request(part, "GET", f"data/{dataset.flow}/{key}", tuple(params), (("Accept", CSV),), cost="data")
+
+
+def _end_of(dataset: Dataset, day: str) -> Stamp:
+    """An old day as a stamp: its end in the publisher's time zone."""
+    return stated_stamp(day, dataset.publisher_timezone, Basis.ARCHIVE)
 
 
 def _samples(dataset: Dataset) -> list[Request]:

@@ -6,9 +6,14 @@ reading (oecd/parse.py).
 
 from __future__ import annotations
 
+import re
+
 from connectors.errors import BadRequest, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload, Unreachable
 from connectors.http.transport import asked, classify_status, throttled
 from warehouse.schema import Payload
+
+#: A version in an address: behind agency and id of a dataflow.
+_VERSION = re.compile(r"/[\w.]+,[\w@.-]+,(\d[\w.]*)/")
 
 
 def classify(payload: Payload) -> ProviderError | None:
@@ -24,7 +29,7 @@ def classify(payload: Payload) -> ProviderError | None:
         )
     if payload.status < 300:
         return _classify_success(payload, head, request)
-    return _classify_failure(payload.status, head, prose, request) or classify_status(payload)
+    return _classify_failure(payload, head, prose, request) or classify_status(payload)
 
 
 def _classify_success(payload: Payload, head: str, request: str) -> ProviderError | None:
@@ -41,7 +46,8 @@ def _classify_success(payload: Payload, head: str, request: str) -> ProviderErro
     return None
 
 
-def _classify_failure(status: int, head: str, prose: str, request: str) -> ProviderError | None:
+def _classify_failure(payload: Payload, head: str, prose: str, request: str) -> ProviderError | None:
+    status = payload.status
     said = " ".join(head[:200].split())
     if status == 404 and ("norecordsfound" in prose or "noresultsfound" in prose):
         return NoData(
@@ -50,11 +56,7 @@ def _classify_failure(status: int, head: str, prose: str, request: str) -> Provi
             next_step="check the key in the dataset file against the Data Explorer",
         )
     if status == 404 and "could not find dataflow" in prose:
-        return NotFound(
-            "the OECD knows no such dataflow",
-            request=request,
-            next_step="check agency, id and version in the dataset file",
-        )
+        return _no_dataflow(payload, request)
     if status == 500 and "object reference not set" in prose:
         return ServerFault(
             "the OECD's server failed (500: object reference), as it always does for a dataflow of another space",
@@ -66,3 +68,19 @@ def _classify_failure(status: int, head: str, prose: str, request: str) -> Provi
             f"the OECD refuses the question: {said}", request=request, next_step="correct the dataset file"
         )
     return None
+
+
+def _no_dataflow(payload: Payload, request: str) -> NotFound:
+    pinned = _VERSION.search(payload.url)
+    if pinned is None:
+        return NotFound(
+            "the OECD knows no such dataflow",
+            request=request,
+            next_step="check agency, id and version in the dataset file",
+        )
+    return NotFound(
+        f"the OECD knows no such dataflow, or no longer in version {pinned[1]}, which the dataset file names",
+        request=request,
+        next_step="check agency, id and version in the dataset file: leave the version empty (always the newest), or read the "
+        "structure of the new version and write that one",
+    )

@@ -10,6 +10,7 @@ import csv
 import io
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from connectors.sandbox import oecd_changes, oecd_flows, oecd_structures
 from connectors.sandbox.oecd_changes import Observation
@@ -19,6 +20,7 @@ from connectors.sandbox.wire import Answer, Question, text
 
 NO_RECORDS = "NoRecordsFound"
 NO_DATAFLOW = "Could not find Dataflow and/or DSD related with this data request"
+_PARIS = ZoneInfo("Europe/Paris")
 _CSV = "application/vnd.sdmx.data+csv; version=1.0.0; charset=utf-8"
 _XML = "application/vnd.sdmx.structure+xml; version=2.1; charset=utf-8"
 
@@ -67,10 +69,17 @@ def _data(question: Question, rest: str, as_of: str | None) -> Answer:
 
 
 def _as_of(question: Question, as_of: str | None) -> Question:
-    """The question as of the end of an earlier day. Raises ValueError for what is not a date."""
+    """The question as of the end of an earlier day; at an instant, that of the last day that was over then in Paris.
+
+    Raises ValueError for what is neither.
+    """
     if as_of is None:
         return question
-    day = date.fromisoformat(as_of[:10])
+    if "T" in as_of:
+        over = datetime.fromisoformat(as_of).astimezone(_PARIS) + timedelta(seconds=1)
+        day = over.date() - timedelta(days=1)
+    else:
+        day = date.fromisoformat(as_of)
     return replace(question, on=min(day, question.on or day))
 
 

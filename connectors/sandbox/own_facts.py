@@ -11,7 +11,7 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import pairwise
@@ -81,8 +81,9 @@ class OwnFlow(Flow):
         return (self.id,)
 
     def newest(self, on: date | None) -> Vintage | None:
-        """The vintage that is newest at the end of `on`."""
-        return next((vintage for vintage, _ in reversed(self.held) if on is None or vintage.day <= on), None)
+        """The vintage that is newest at the end of `on`, or of today: a file may be of a day that is still to come."""
+        day = on or datetime.now(UTC).date()
+        return next((vintage for vintage, _ in reversed(self.held) if vintage.day <= day), None)
 
     def cells(self, part: str, on: date | None) -> Cells:
         """The cells of the vintage that is newest at the end of `on`."""
@@ -195,6 +196,8 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.reader(handle, strict=True)
             rows = [(reader.line_num, row) for row in reader if row]
+    except OSError as error:
+        raise OwnFactsError(path, 1, f"cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise OwnFactsError(path, 1, f"not a CSV in UTF-8 ({error})") from error
     if not rows:

@@ -59,7 +59,11 @@ class WorldBank:
 
     def fetch(self, dataset: Dataset, ask: Ask, transport: Transport) -> Fetched:
         """Every part by itself, or none when the source's stamp is still what `ask.known` says; for each archive version
-        asked for, one PartFetch, whose error is NoData when the archive lists no such version."""
+        asked for, one PartFetch, whose error is NoData when the archive lists no such version.
+
+        The source's day is remembered only when it is the newest that the pages carry: caches may serve either from before an
+        update.
+        """
         wanted = chosen_parts(dataset, ask, archive=True)
         if ask.versions:
             return self._fetch_versions(dataset, ask, wanted, transport)
@@ -68,13 +72,14 @@ class WorldBank:
         if ask.known is not None and day == ask.known.probe and _over(day, dataset, ask.known.read_at):
             return Fetched((), probes, day, unmoved=True)
         economies = _economies(ask, transport)
-        parts = (
+        parts = tuple(
             part_or_error(
                 dataset, part, ask.scope, partial(self._part, dataset, part, ask.scope, "", economies, transport)
             )
             for part in wanted
         )
-        return Fetched(tuple(parts), probes, day)
+        newest = max((part.stamp.text for part in parts if part.stamp is not None), default=None)
+        return Fetched(parts, probes, day if day == newest else None)
 
     def _source(self, dataset: Dataset, ask: Ask, transport: Transport) -> tuple[Payload, ...]:
         """What the publisher says of the source, when everything of it is asked for; that it states no day is remembered for

@@ -99,7 +99,8 @@ def _indicators(dataset: Dataset, entries: list[dict[str, Any]]) -> Iterator[Ele
         bracket = _LAST_BRACKET.search(name)
         yield Element("code", INDICATOR, code, name[: bracket.start()] if bracket else name, code in used)
         if code in used:
-            yield Element("unit", INDICATOR, code, text(entry["unit"]) or (bracket[1] if bracket else ""))
+            units = dict.fromkeys((text(entry["unit"]), bracket[1] if bracket else ""))
+            yield Element("unit", INDICATOR, code, ", ".join(filter(None, units)))
             yield Element("source", INDICATOR, code, str(entry["sourceOrganization"]))
             yield Element("note", INDICATOR, code, str(entry["sourceNote"]))
 

@@ -11,7 +11,7 @@ from tests.benchmarks.publishes import publishes
 from tests.warehouse.makers import store
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_time_and_files_of_a_publish_stay_flat(tmp_path: Path) -> None:
     """Processor time, so that what else the machine does changes nothing; the first publishes warm caches."""
     costs = list(publishes(store(tmp_path), 150))

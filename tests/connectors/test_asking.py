@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
 from connectors import contract, datasets
 from connectors.contract import Ask, Fetched, Known
-from connectors.errors import NoData
+from connectors.errors import Moved, NoData
 from connectors.http.request import Request, bundled
 from connectors.http.transport import Transport
 from connectors.oecd import connector as oecd
@@ -117,6 +118,34 @@ def test_a_constraint_that_stated_no_time_is_not_asked_again_so_soon(sandbox: Sa
         fetched, asked = _fetch(sandbox, SBRD, ask)
         assert (len(asked) == 1) is spared
         assert (fetched.probes[0] is kept, fetched.probe is None) == (spared, spared)
+
+
+@pytest.mark.oecd
+def test_an_unusable_stamp_that_moves_is_a_release_under_way(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = count(1)
+    monkeypatch.setattr(oecd, "read_valid_from", lambda _: f"{datetime.now(UTC).year + 1}-01-{next(days):02}T11:00:00")
+    with pytest.raises(Moved, match="moved in each of 3 readings"):
+        _fetch(sandbox, SBRD, Ask(("G_PPP",)))
+    monkeypatch.undo()
+    kept = specimens.payload(specimens.constraint(f"{datetime.now(UTC).year + 1}-01-01T11:00:00"))
+    fetched, _ = _fetch(sandbox, SBRD, Ask(("G_PPP",), recall=lambda _: kept))
+    assert kept not in fetched.probes  # it is asked again
+
+
+@pytest.mark.oecd
+def test_an_old_day_is_asked_for_by_the_instant_of_its_end() -> None:
+    *_, data = oecd.CONNECTOR.plan(SBRD, Ask(("G_PPP",), versions=("2024-07-23",)))
+    assert dict(data.params)["asOf"] == "2024-07-23T21:59:59Z"
+    assert data.address.endswith("asOf=2024-07-23T21:59:59Z")
+
+
+@pytest.mark.worldbank
+def test_a_day_that_the_pages_do_not_carry_is_not_remembered(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = datasets.load("worldbank.wdi")
+    dataset = dataset.model_copy(update={"parts": dataset.parts[:1]})
+    monkeypatch.setattr(worldbank, "_last_updated", lambda _: "2026-11-10")
+    fetched, _ = _fetch(sandbox, dataset, Ask())
+    assert (fetched.probe, [part.error for part in fetched.parts]) == (None, [None])
 
 
 def _kept_list(sandbox: Sandbox, change: Callable[[dict[str, str]], dict[str, str]]) -> tuple[Payload, Recall]:

@@ -100,6 +100,22 @@ def test_a_refusal_begins_a_pause_that_all_keep_at_that_address(
     ask(make())
 
 
+def test_a_refused_structure_pauses_structures_alone_where_they_are_counted_apart(make: Make, clock: Clock) -> None:
+    ask(make("oecd").for_structures(), failing(Throttled))
+    refused(make("oecd").for_structures())
+    ask(make("oecd"))
+    clock.now += PAUSES["oecd"]
+    ask(make("oecd").for_structures())
+    ask(make("oecd"), failing(Throttled))
+    refused(make("oecd").for_structures())
+    clock.now += PAUSES["oecd"]
+    refused(make("oecd").for_structures())  # the data make the trial
+    ask(make("oecd"))
+    ask(make("oecd").for_structures())
+    ask(make("nbs").for_structures(), failing(Throttled))
+    refused(make("nbs"))
+
+
 def test_the_third_failure_in_a_row_begins_a_pause(make: Make, clock: Clock) -> None:
     for error in (failing(Unreachable), failing(ServerFault), None, failing(ServerFault), failing(NotFound)):
         ask(make(), error)

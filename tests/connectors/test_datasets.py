@@ -122,6 +122,7 @@ CONTRADICTIONS = {
     ),
     "  entities_required: [CHN,": ("  entities_required: [TWN, CHN,", "not among the entities: TWN"),
     "stale_after_days: 30": ("stale_after_days: 3", "the cron line leaves 7 days between two refreshes"),
+    "  stale_after_days:": ("  full_read_days: 31\n  stale_after_days:", "full_read_days: 31 (left out: 7)"),
     '"0 8 * * 1"': ('"0 8 * * 8"', "calendar.cron"),
     "@DF_PATENTS_COINVENTOR,1.0\nd": ("@DF_PATENTS_COINVENTOR\nd", "is not AGENCY,DSD@DF,VERSION"),
     'start: "1978"': ('start: "1978-Q1"', "is no period of the frequency"),
@@ -281,3 +282,17 @@ def test_whatever_stands_in_a_file_it_is_read_or_told_with_lines(tmp_path: Path,
     told = mistakes(path)
     assert told != ()
     assert all(1 <= int(mistake.split(":")[0]) <= lines for mistake in told or ())
+
+
+def test_what_cannot_be_read_is_a_wrong_file_and_the_others_stand(tmp_path: Path) -> None:
+    (tmp_path / "oecd.folder.yaml").mkdir()
+    (tmp_path / "oecd.circle.yaml").symlink_to(tmp_path / "oecd.circle.yaml")
+    (tmp_path / "oecd.population.yml").write_text("id: oecd.population\n")
+    found = datasets.survey(tmp_path)
+    assert list(found.enabled) == ENABLED
+    told = {name: error.mistakes[0] for name, error in found.wrong.items()}
+    assert told["oecd.folder"].startswith("1: cannot be read (Is a directory)")
+    assert told["oecd.circle"].startswith("1: cannot be read (")
+    assert told["oecd.population.yml"].endswith("rename it to oecd.population.yaml")
+    with pytest.raises(datasets.DatasetFileError, match="rename it"):
+        datasets.load("oecd.population", tmp_path)

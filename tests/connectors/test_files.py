@@ -370,3 +370,18 @@ def test_a_file_may_be_named_by_its_hash(tmp_path: Path) -> None:
     sha256 = hashlib.sha256(EXPORT.encode()).hexdigest()
     manifest = ONE_FILE.replace("file: table.csv", f'file: table.csv, sha256: "{sha256}"')
     assert len(taken(BEIJING, place(tmp_path, manifest, table=EXPORT.encode()))) == 2
+
+
+@pytest.mark.parametrize("published", ["2972-12", "2972-12-31", "2972"])
+def test_an_edition_is_not_of_a_day_still_to_come(tmp_path: Path, published: str) -> None:
+    manifest = (
+        f"editions:\n  - edition: a\n    published: {published}\n    tables: [{{part: expenditure, file: a.csv}}]\n"
+    )
+    with pytest.raises(ManifestError) as caught:
+        drop.look(BEIJING, place(tmp_path, manifest, a=EXPORT.encode()))
+    assert caught.value.mistakes == (f"3: published: {published} is still to come",)
+
+
+def test_an_old_xls_is_told_whatever_its_name() -> None:
+    with pytest.raises(NotReadable, match=r"an old \.xls.* save it as \.xlsx"):
+        read_table(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504), "8-5")

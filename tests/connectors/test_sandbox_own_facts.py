@@ -193,3 +193,15 @@ def test_running_alone_it_refuses_a_bad_file_in_one_line(tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[0].startswith(f"{tmp_path / 'mine.csv'}:1: there is a header, but no observation")
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x@2025-10-01.csv").mkdir()
+    with pytest.raises(OwnFactsError, match=r"x@2025-10-01\.csv:1: cannot be read \(Is a directory\)"):
+        own_facts.read(tmp_path)
+
+
+def test_a_file_of_a_day_still_to_come_is_not_served_before(tmp_path: Path) -> None:
+    own = own_facts.read(folder(tmp_path, **{"biblio@2935-01-01": PLAIN}))
+    assert ask(own, f"{DATA}/all").status == 404
+    assert ask(own, f"{DATA}/all", "2935-01-01").status == 200

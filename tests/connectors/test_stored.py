@@ -55,16 +55,16 @@ KOREA = {("KOR.G_XGDP", "2018"): "4.27154", ("CHN.G_XGDP", "2018"): "2.10232", (
 
 @pytest.mark.oecd
 def test_a_message_of_the_oecd_says_itself_when_it_was_prepared() -> None:
-    [piece] = pieces(SBRD, specimens.COMPACT_ML)
-    [data] = read(SBRD, [piece])
+    data, korea = read(SBRD, pieces(SBRD, specimens.COMPACT_ML))
     assert data.part == "G_XGDP"
-    assert texts(data) == KOREA | {("CHN.G_XGDP", "2016"): None}
+    assert texts(data) | texts(korea) == KOREA | {("CHN.G_XGDP", "2016"): None}
     assert data.stamp is not None
     assert (data.stamp.at, data.stamp.precision) == (datetime(2026, 4, 13, 14, 23, 54, tzinfo=UTC), Precision.INSTANT)
     assert data.stamp.basis is Basis.PUBLISHER
     assert data.payloads[0].fetched_at == data.stamp.at  # its server wrote it then, whenever it is loaded
     assert data.payloads[0].content == specimens.COMPACT_ML.encode()
-    assert data.scope == Scope("2016", "2018", ("CHN", "KOR"))
+    assert data.scope == Scope("2016", "2018", ("CHN",))
+    assert korea.scope == Scope("2018", "2018", ("KOR",))  # the message says nothing of its earlier years
 
 
 @pytest.mark.oecd
@@ -78,9 +78,9 @@ def test_a_table_of_the_data_explorer_may_hold_several_parts() -> None:
     other = specimens.SBRD_CSV.splitlines()[1].replace("G_XGDP", "B_XGDP").replace("2018", "2015")
     loading = Loading(stamp=OLD)
     found = pieces(SBRD, specimens.SBRD_CSV + other + "\n", loading=loading)
-    wide, business = sorted(read(SBRD, found), key=lambda data: data.part, reverse=True)
-    assert (wide.part, business.part) == ("G_XGDP", "B_XGDP")
-    assert texts(wide) == KOREA | {("CHN.G_XGDP", "2016"): None}
+    business, wide, korea = sorted(read(SBRD, found), key=lambda data: (data.part, data.scope.start))
+    assert (wide.part, korea.part, business.part) == ("G_XGDP", "G_XGDP", "B_XGDP")
+    assert texts(wide) | texts(korea) == KOREA | {("CHN.G_XGDP", "2016"): None}
     assert texts(business) == {("KOR.B_XGDP", "2015"): "4.27154"}
     assert (wide.skipped[Skip.OTHER_PART], business.skipped[Skip.OTHER_PART]) == (1, 5)
     assert wide.stamp == OLD
@@ -101,8 +101,8 @@ def test_messages_come_in_known_order() -> None:
     older = specimens.COMPACT_ML.replace("2026-04-13", "2025-04-13")
     found = pieces(SBRD, specimens.COMPACT_ML, older)
     assert [piece.parts[0].stamp.text for piece in found if piece.parts[0].stamp] == [
-        "2025-04-13T16:23:54",
-        "2026-04-13T16:23:54",
+        *["2025-04-13T16:23:54"] * 2,  # Korea's year by itself
+        *["2026-04-13T16:23:54"] * 2,
     ]
 
 
@@ -303,3 +303,15 @@ def test_what_does_not_belong_to_an_nbs_dataset_is_refused() -> None:
         pieces(TECHNOLOGY, '{"returncode":501,"returndata":"x"}', loading=dated, lists=listing())
     with pytest.raises(UnexpectedPayload, match="--published"):
         pieces(TECHNOLOGY, EXPORT, lists=listing())
+
+
+@pytest.mark.nbs
+def test_series_of_one_region_that_differ_in_length_must_be_all_there_were() -> None:
+    answer = json.loads(classic({"专利申请数": "4380468", "成交额(上年=100)": "1"}))
+    older = json.loads(json.dumps(answer["returndata"]["datanodes"][0]).replace("2019", "2018"))
+    answer["returndata"]["datanodes"].append(older)
+    content, dated = json.dumps(answer), Loading(stamp=OLD)
+    with pytest.raises(UnexpectedPayload, match=r"begin or end in different years.*Next: say --complete"):
+        pieces(TECHNOLOGY, content, loading=dated, lists=listing())
+    [data] = read(TECHNOLOGY, pieces(TECHNOLOGY, content, loading=replace(dated, complete=True), lists=listing()))
+    assert len(texts(data)) == 3

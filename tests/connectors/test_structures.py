@@ -123,6 +123,31 @@ def test_the_unit_in_the_label_of_a_code_is_a_unit(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.oecd
+@pytest.mark.parametrize(
+    ("label", "changes"),
+    [
+        ("GERD as a percentage of GNI", {"code-renamed"}),
+        ("GERD as a ratio to GDP", {"code-renamed", "unit-changed"}),
+        ("GERD as a percentage of GDP, per researcher", {"code-renamed"}),
+        ("GERD — as a percentage of GDP.", set()),
+    ],
+)
+def test_another_label_of_a_code_in_use_is_another_content(sandbox: Sandbox, label: str, changes: set[str]) -> None:
+    dataset = datasets.load("oecd.sbrd")
+    [answer] = asked(sandbox, dataset).payloads
+    relabelled = answer.content.replace(b"GERD as a percentage of GDP", label.encode())
+    before, after = (
+        structures.reader("oecd").read(dataset, [replace(answer, content=content)])
+        for content in (answer.content, relabelled)
+    )
+
+    found = structures.findings(structures.compare(before, after))
+
+    assert {finding.change for finding in found} == changes
+    assert all("percentage" in finding.text for finding in found)
+
+
+@pytest.mark.oecd
 def test_when_the_version_of_the_file_is_gone_the_newest_is_looked_at(sandbox: Sandbox) -> None:
     dataset = changed(datasets.load("oecd.sbrd"), flow="OECD.STI.STP,DSD_SBRD@DF_SBRD,0.9")
 
@@ -232,6 +257,24 @@ def test_a_unit_that_was_not_stated_and_is_now_has_changed() -> None:
 
 
 @pytest.mark.worldbank
+def test_the_bracket_counts_beside_a_stated_unit() -> None:
+    dataset = datasets.load("worldbank.wdi")
+
+    def unit(name: str, stated: str) -> str | None:
+        entry = {"id": "SP.POP.TOTL", "name": name, "unit": stated, "sourceNote": "n", "sourceOrganization": "o"}
+        answer = json.dumps([{"page": "1", "pages": "1", "total": 1}, [entry]]).encode()
+        found = structures.reader("worldbank").read(dataset, [payload("/v2/source/2/indicator?x", answer)])
+        return told(found)["unit", "indicator", "SP.POP.TOTL"]
+
+    assert [unit("Spending (% of GDP)", one) for one in ("", "%", "% of GDP")] == [
+        "% of GDP",
+        "%, % of GDP",
+        "% of GDP",
+    ]
+    assert unit("Spending (% of GNI)", "%") == "%, % of GNI"
+
+
+@pytest.mark.worldbank
 def test_a_list_that_is_cut_is_not_a_structure(sandbox: Sandbox) -> None:
     dataset = datasets.load("worldbank.wdi")
     answer = json.dumps([{"page": "1", "pages": "2", "total": 2}, [{"id": "A", "name": "a", "unit": ""}]]).encode()
@@ -254,6 +297,22 @@ def test_slices_of_time_of_one_indicator_are_one(sandbox: Sandbox) -> None:
 
     assert found["code", "overview", "e1_1"] == "R&D经费(-2022); R&D经费(2023-)"
     assert found["unit", "overview", "e1_1"] == "万元 (万元); 亿元 (亿元)"
+
+
+@pytest.mark.nbs
+def test_an_indicator_with_another_name_is_told_with_both() -> None:
+    dataset = datasets.load("nbs.science_technology")
+
+    def indicator(name: str) -> Structure:
+        entry = {"_id": "1", "_name": name, "i_showname": f"{name}(亿元)", "ek": "e1", "du_name": "亿元"}
+        url = f"/new/queryIndicatorsByCid?cid={dataset.parts[0].key}&dt=&name="
+        answer = json.dumps({"data": {"list": [entry]}}).encode()
+        return structures.reader("nbs").read(dataset, [payload(url, answer)])
+
+    [finding] = structures.findings(structures.compare(indicator("R&D经费支出"), indicator("企业R&D经费支出")))
+
+    assert finding.change == "code-renamed"
+    assert finding.text == "overview: code e1 was 'R&D经费支出' and is '企业R&D经费支出'"
 
 
 @pytest.mark.nbs

@@ -24,6 +24,10 @@ STATED = (
     Element("code", "AREA", "CHN", "China (People’s Republic of)"),
     Element("code", "AREA", "ABW", "Aruba", used=False),
     Element("held", "AREA", "CHN", ""),
+    Element("code", "VAR", "G_XGDP", "GERD as a percentage of GDP"),
+    Element("unit", "VAR", "G_XGDP", "percentage"),
+    Element("code", "VAR", "T_RS", "Researchers & technicians (full-time), R&D centres"),
+    Element("unit", "VAR", "T_RS", None),
     Element("unit", "MEASURE", "USD", "US dollar"),
     Element("role", "ROLE", "APPLICANT", "Applicant"),
     Element("held role", "ROLE", "APPLICANT", ""),
@@ -45,7 +49,7 @@ def without(kind: str, code: str) -> Callable[[Elements], Elements]:
     return lambda stated: [one for one in stated if (one.kind, one.code) != (kind, code)]
 
 
-def saying(kind: str, code: str, says: str) -> Callable[[Elements], Elements]:
+def saying(kind: str, code: str, says: str | None) -> Callable[[Elements], Elements]:
     return lambda stated: [replace(one, says=says) if (one.kind, one.code) == (kind, code) else one for one in stated]
 
 
@@ -66,12 +70,23 @@ CASES = {
     "dimensions swapped": Case(swapped, {"dimension-order"}),
     "code gone": Case(without("code", "CHN"), {"code-vanished"}),
     "code renamed": Case(saying("code", "CHN", "China"), {"code-renamed"}),
+    "spelling that changes no meaning": Case(
+        saying("code", "T_RS", "Researchers and technicians – full time – R&D centers"), set()
+    ),
+    "label without its unit": Case(saying("code", "G_XGDP", "GERD"), {"code-renamed"}),
+    "label of another denominator": Case(saying("code", "G_XGDP", "GERD as a percentage of GNI"), {"code-renamed"}),
+    "label with a denominator more": Case(
+        saying("code", "T_RS", "Researchers & technicians (full-time), R&D centres, per 1000"), {"code-renamed"}
+    ),
+    "label gone": Case(saying("code", "G_XGDP", None), {"code-renamed"}),
     "code without data": Case(without("held", "CHN"), {"code-without-data"}),
     "unused code gone": Case(without("code", "ABW"), {"code-list-changed"}),
     "unused code renamed": Case(saying("code", "ABW", "Aruba (island)"), {"code-list-changed"}),
     "new code": Case(with_more(Element("code", "AREA", "XKX", "Kosovo", used=False)), {"code-list-changed"}),
     "unit gone": Case(without("unit", "USD"), {"unit-changed"}),
     "unit of another size": Case(saying("unit", "USD", "US dollar, thousands"), {"unit-changed"}),
+    "unit no longer stated": Case(saying("unit", "G_XGDP", None), {"unit-changed"}),
+    "unit stated for the first time": Case(saying("unit", "T_RS", "thousands"), {"unit-changed"}),
     "percent of something else": Case(saying("unit", "USD", "% of GDP"), {"unit-changed"}),
     "role gone": Case(without("role", "APPLICANT"), {"role-changed"}),
     "role without data": Case(without("held role", "APPLICANT"), {"role-changed"}),
@@ -124,6 +139,19 @@ def test_a_critical_change_quarantines_and_says_what_was_and_what_is() -> None:
             "unit_changed": "MEASURE: unit of USD was 'US dollar' and is 'US dollar, thousands'",
         },
     )
+
+
+def test_a_new_name_of_a_code_in_use_waits_for_a_person_who_reads_both() -> None:
+    judgement = failed(STATED, CASES["label of another denominator"].mutate(STATED))
+
+    assert judgement.decision is Decision.QUARANTINED
+    assert "was 'GERD as a percentage of GDP' and is 'GERD as a percentage of GNI'" in judgement.summary()
+    assert failed(STATED, CASES["unused code renamed"].mutate(STATED)).decision is Decision.PUBLISHED
+
+
+def test_what_a_dataset_file_does_not_say_contradicts_no_provider() -> None:
+    silent = Structure(tuple(replace(one, says=None) for one in STATED if one.kind == "unit"), whole=False)
+    assert [one.change for one in compare(silent, Structure(STATED)) if one.element.kind == "unit"] == [""] * 3
 
 
 def test_a_structure_that_cannot_be_read_is_one_warning() -> None:

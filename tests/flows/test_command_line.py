@@ -172,11 +172,14 @@ def test_two_refreshes_at_once_of_different_datasets_both_publish_and_of_one_dat
     [
         (("refresh", "oecd.nothing"), 2, "oecd.sbrd"),
         (("refresh", PATENTS, "--fault", "earthquake"), 2, "scaled_by_1000"),
+        (("refresh", PATENTS, "--fault", "shifted_page"), 2, "the sandbox's oecd knows no fault 'shifted_page'"),
         (("refresh", PATENTS, "--on", "31.12.2021"), 2, "write it as 2021-12-31"),
         (("values", SHARE), 2, "there is no warehouse"),
         (("plan", PATENTS, "--vintages", "2021"), 2, "2024-03-13:2024-03-15"),
         (("plan", "worldbank.wdi", "--vintages", "2021"), 2, "202109:202112"),
         (("plan", PATENTS, "--from", "20"), 2, "is not a period"),
+        (("plan", PATENTS, "--from", "2999"), 2, "let it begin in 20"),
+        (("plan", PATENTS, "--from", "2010-Q1"), 2, "'2010-Q1' is no period of yearly figures"),
         (("plan", "nbs.fdi_by_country", "--vintages", "202109"), 2, "keeps no old vintages"),
     ],
 )
@@ -186,6 +189,16 @@ def test_wrong_use_is_a_clear_line_and_status_2(run: Run, arguments: tuple[str, 
     assert said in ended.err
     assert ended.err.count("\n") == 1
     assert "Next: " in ended.err
+
+
+def test_a_home_that_cannot_be_made_is_said_to_be(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FIGUREKEEPER_HOME", str(tmp_path / "file" / "home"))
+    ended = run("refresh", PATENTS)
+    assert ended.code == 1
+    assert "cannot be made" in ended.err
+    assert "Next: name a folder that can be written" in ended.err
+    assert ended.err.count("\n") == 1
 
 
 def test_a_malformed_dataset_file_tells_all_its_mistakes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from collections import Counter
@@ -17,17 +19,20 @@ from sqlalchemy import func, select, update
 from connectors.contract import Ask
 from connectors.datasets import Dataset
 from connectors.errors import ServerFault
+from connectors.http.request import Request
 from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
+from connectors.stored import Loading
 from expectations import gate
-from flows import catalogue, cli, economy, pipeline
+from flows import catalogue, cli, economy, pipeline, planning
 from flows.outcome import Outcome
 from flows.rebuild import ArchiveParsers
 from flows.settings import Settings
 from tests.flows.small import serving, small
 from tests.warehouse.quick import memory_folder
 from warehouse import clock, ledger, lineage, rebuild
-from warehouse.schema import Decision
+from warehouse.clock import stated_stamp
+from warehouse.schema import Basis, Decision
 from warehouse.store import Warehouse
 
 NBS = "nbs.science_technology"
@@ -201,8 +206,34 @@ def _header(place: Place, name: str) -> dict[str, Any]:
         return dict(connection.execute(query).scalar_one())
 
 
+def _load(place: Place, name: str, factor: float) -> Outcome:
+    """A file that somebody kept, in which a year of one part of the last answer is another, taken to be of today."""
+    warehouse = place.warehouse()
+    query = select(ledger.payloads.c.sha256).where(ledger.payloads.c.part == "G_XGDP").limit(1)
+    with warehouse.engine.connect() as connection:
+        content = warehouse.payloads.read(connection.execute(query).scalar_one())
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    for row in rows:
+        if row["TIME_PERIOD"] == "2017":
+            row["OBS_VALUE"] = str(float(row["OBS_VALUE"]) * factor)
+    kept = place.settings.home / "kept.csv"
+    with kept.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    stamp = stated_stamp(f"{clock.now():%Y-%m-%d}", "Europe/Paris", Basis.CARRIED)
+    [outcome] = pipeline.load(
+        place.settings, name, [kept], Loading(stamp, complete=True), reason="kept", note=lambda _: None
+    )
+    return outcome
+
+
+def _loaded(place: Place, name: str) -> None:
+    assert _load(place, name, 1.01).edition == 2
+
+
 @pytest.mark.parametrize(
-    "meanwhile", [_older, _moved, _incomplete, _another_file, _held_back, _discarded, _voided, _failed]
+    "meanwhile", [_older, _moved, _incomplete, _another_file, _held_back, _discarded, _voided, _failed, _loaded]
 )
 def test_everything_is_read_again_after(
     place: Place, pair: Dataset, meanwhile: Callable[[Place, str], None], monkeypatch: pytest.MonkeyPatch
@@ -214,6 +245,19 @@ def test_everything_is_read_again_after(
     again = place.refresh(pair.id)
     assert len(again.parts) == len(pair.parts)
     assert bool(place.refresh(pair.id).parts) is (again.decision is Decision.QUARANTINED)
+
+
+def test_a_load_that_is_held_back_waits_for_a_person_whatever_is_refreshed(place: Place, pair: Dataset) -> None:
+    place.refresh(pair.id)
+    held = _load(place, pair.id, 1000)
+    assert held.decision is Decision.QUARANTINED
+    assert len(place.refresh(pair.id).parts) == 2  # all of it is read, and is good
+    said = planning.status(place.settings)
+    assert [row["batch"] for row in said["held back"]] == [held.batch_id]
+    assert "1 batches held back" in said["verdict"]["needs a person"]
+    assert [row["kind"] for row in lineage.open_incidents(place.warehouse())] == ["quarantine"]
+    pipeline.decide(place.settings, held.batch_id, "discard", reason="a slip", by="A. Person")
+    assert planning.status(place.settings)["held back"] == lineage.open_incidents(place.warehouse()) == []
 
 
 def test_everything_is_read_for_a_past_day_a_fault_or_a_person_who_wants_it(place: Place, pair: Dataset) -> None:
@@ -269,3 +313,7 @@ def test_what_another_server_said_counts_in_the_sandbox_alone(
     facts = pipeline.facts_of(pair)
     assert (economy.sparing(warehouse, facts, pair, Ask(), "http://other.test/oecd").known is not None) is knows
     assert economy.sparing(warehouse, facts, pair, Ask(), place.sandbox.url("oecd")).known is not None
+    path = _header(place, pair.id)["sent"][0]["url"].removeprefix(place.sandbox.url("oecd"))
+    for address, found in (("http://other.test/oecd", knows), (place.sandbox.url("oecd"), True)):
+        kept = economy.sparing(warehouse, facts, pair, Ask(), address).recall(Request(None, "GET", path))
+        assert (kept is not None) is found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -15,6 +18,7 @@ from flows.cli import app
 from flows.settings import Settings
 from tests.warehouse.makers import Cells, load, part, store
 
+FLOWS = Path(output.__file__).parent
 SERIES = "test.one:A_RATHER.LONG_KEY.OF_A.SERIES"
 PROSE = {"detail", "message", "unit"}
 COMMANDS = {
@@ -98,3 +102,36 @@ def test_the_main_jobs_summary_is_whole_on_a_narrow_terminal(
     for text in ("SANDBOX", "1,234,567", "98,765,432", "70,481", "cells revised", "published with warnings"):
         assert text in printed, text
     assert str(tmp_path / "sandbox" / "pages" / "index.html") in printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [*COMMANDS.values(), ("lineage", SERIES, "2017"), ("series",), ("status",)],
+    ids=lambda words: words[0],
+)
+def test_what_no_provider_said_is_told_in_every_format(
+    arguments: tuple[str, ...], held: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ran(*form: str) -> tuple[str, str]:
+        ended = CliRunner().invoke(app, [*arguments, *form], catch_exceptions=False)
+        return ended.stdout, ended.stderr
+
+    told = "SYNTHETIC: invented figures\n"
+    assert ran()[1] == told
+    text, said = ran("--format", "csv")
+    assert said == told
+    found = json.loads(ran("--format", "json")[0])
+    rows = found if isinstance(found, list) else [found]
+    assert {row["profile"] for row in rows} == {"synthetic"}
+    if isinstance(found, list):
+        assert {row["profile"] for row in csv.DictReader(io.StringIO(text))} == {"synthetic"}
+
+
+def test_no_command_imports_the_command_line() -> None:
+    importing = {
+        path.name
+        for path in FLOWS.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "flows" and "cli" in {name.name for name in node.names}
+    }
+    assert importing == set()

@@ -89,3 +89,16 @@ def test_the_command_ends_with_a_total_and_refuses_a_span_of_another_kind(
     assert out.splitlines()[-1].startswith("6 first requests (6 oecd data), 0 bytes and 6 answers of unknown size")
     with pytest.raises(UsageError, match="no span of days"):
         estimate.rows(Settings(home=home), ["oecd.sbrd"], span="202109")
+
+
+def test_only_a_missing_warehouse_counts_as_none_held_yet(tmp_path: Path) -> None:
+    assert {row["bytes"] for row in estimate.rows(Settings(home=tmp_path), ["oecd.sbrd"])} == {None}
+    with pytest.raises(UsageError, match="which mean something else in file patterns"):
+        estimate.rows(Settings(home=tmp_path / "a*b"), ["oecd.sbrd"])
+
+
+def test_projections_may_be_asked_for_ahead(tmp_path: Path) -> None:
+    settings, name = Settings(home=tmp_path), "worldbank.population_projections"
+    assert estimate.rows(settings, [name], "2049")
+    with pytest.raises(UsageError, match="let it begin in 2050 or before"):
+        estimate.rows(settings, [name], "2051")

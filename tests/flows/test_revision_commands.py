@@ -45,8 +45,8 @@ def test_revisions_are_printed_newest_first_up_to_a_limit(batches: list[str]) ->
 
 def test_what_the_limit_leaves_out_is_not_called_older(batches: list[str]) -> None:
     ended = CliRunner().invoke(app, ["revisions", batches[1], "--limit", "1"])
-    assert ended.stderr == "and more: raise --limit above 1, or write them all with --to\n"
-    assert CliRunner().invoke(app, ["revisions", batches[1], "--limit", "2"]).stderr == ""
+    assert ended.stderr == "SYNTHETIC: invented figures\nand more: raise --limit above 1, or write them all with --to\n"
+    assert CliRunner().invoke(app, ["revisions", batches[1], "--limit", "2"]).stderr == "SYNTHETIC: invented figures\n"
 
 
 def test_an_edition_without_the_series_says_since_which_one_it_is_held(batches: list[str], tmp_path: Path) -> None:

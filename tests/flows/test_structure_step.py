@@ -57,8 +57,10 @@ def settings(tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> S
 
 @pytest.fixture
 def refresh(settings: Settings) -> Refresh:
-    def run(dataset: str, fault: str | None = None, on: date | None = None, ask: Ask | None = None) -> Outcome:
-        return pipeline.refresh(settings, dataset, fault=fault, on=on, ask=ask, full=True, note=lambda _: None)
+    def run(
+        dataset: str, fault: str | None = None, on: date | None = None, ask: Ask | None = None, **how: Any
+    ) -> Outcome:
+        return pipeline.refresh(settings, dataset, fault=fault, on=on, ask=ask, note=lambda _: None, **how)
 
     return run
 
@@ -94,6 +96,26 @@ def test_a_structure_is_read_at_first_then_when_it_is_old(refresh: Refresh) -> N
 
 
 @pytest.mark.oecd
+def test_whoever_wants_everything_read_gets_the_structure_as_well(refresh: Refresh) -> None:
+    assert [looked(refresh(PCT, full=full)) for full in (False, False, True)] == [True, False, True]
+
+
+@pytest.mark.oecd
+def test_throttled_structures_do_not_pause_the_data_of_other_datasets(
+    refresh: Refresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = Transport._once
+
+    def throttled(transport: Transport, request: Request, attempt: int) -> Payload:
+        answer = once(transport, request, attempt)
+        return replace(answer, status=429) if request.path.startswith("dataflow") else answer
+
+    monkeypatch.setattr(Transport, "_once", throttled)
+    assert found(refresh(PCT)) == found(refresh(SBRD)) == {READ}
+    monkeypatch.undo()
+
+
+@pytest.mark.oecd
 def test_a_moved_probe_and_a_reading_that_was_not_accepted_make_it_due() -> None:
     now = clock.from_text("2026-10-01T00:00:00.000000Z")
     stands = Reading("a", now, True, True, "2026-09-01", ())
@@ -107,7 +129,7 @@ def test_a_moved_probe_and_a_reading_that_was_not_accepted_make_it_due() -> None
 
 
 CHANGES = [
-    (SBRD, "renamed_code", {"code-renamed"}),
+    (SBRD, "renamed_code", {"code-renamed", "unit-changed"}),
     (SBRD, "vanished_code", {"code-vanished"}),
     (SBRD, "version_bump", {"version-changed"}),
     (SBRD, "changed_unit", {"unit-changed", "code-renamed", "attribute-changed", "code-list-changed"}),
@@ -132,6 +154,7 @@ def test_each_change_is_found_before_values_are_published(
     assert found(outcome) == rules
     severe = {result.severity.value for result in outcome.results if not result.success}
     assert outcome.decision is (Decision.QUARANTINED if "critical" in severe else Decision.UNCHANGED)
+    assert (outcome.decision is Decision.QUARANTINED) is (fault != "version_bump")
     assert outcome.edition is None
     assert rules <= failed_checks(warehouse, dataset).keys()
 

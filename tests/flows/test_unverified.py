@@ -72,3 +72,15 @@ def test_it_is_refused_until_the_provider_was_seen_and_then_refreshes(name: str,
     assert (outcome.decision, outcome.observations) == (Decision.PUBLISHED, observations)
     held = questions.series(pipeline.open_warehouse(settings), dataset=name)
     assert len(held) * len(YEARS) == observations
+
+
+@pytest.mark.oecd
+def test_advice_about_what_the_sandbox_has_not_leads_to_profile_live(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with pytest.raises(NotEnabled) as refused:
+        catalogue.load_enabled(settings, "oecd.msti")
+    assert "the sandbox has no facts of it, so it can be enabled in profile live only" in refused.value.next_step
+    [row] = first_contact.rows(settings, first_contact.meet(settings, ["oecd.msti"], note=lambda _: None))
+    assert (row["verdict"], row["next"]) == ("differs as expected", refused.value.next_step)
+    with pytest.raises(NotEnabled, match=r"Next: run `figurekeeper doctor --live oecd\.msti`"):
+        catalogue.load_enabled(Settings(home=tmp_path, profile="live"), "oecd.msti")
