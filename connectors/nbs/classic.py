@@ -52,7 +52,10 @@ def read_query(content: bytes, part: str = "") -> Parsed:
             for node in axis["nodes"]
             if node is not None  # real answers hold null entries
         }
-        cells = [_cell(node) for node in answer["datanodes"]]
+        nodes = answer["datanodes"]
+        if not isinstance(nodes, list):  # an empty text would pass for an empty answer
+            raise TypeError(f"datanodes is {type(nodes).__name__}, not a list")
+        cells = [_cell(node) for node in nodes]
         found = dict.fromkeys((zb, reg, _frequency(period)) for zb, reg, period, _ in cells)
         series = [_series(part, *one, names) for one in found]
     table = table_of((f"{zb}.{region}", period, published, "") for zb, region, period, published in cells)

@@ -294,7 +294,8 @@ def test_classic_answers_give_the_published_string_and_no_false_zero() -> None:
 def test_classic_refusals() -> None:
     with pytest.raises(NoData, match="501"):
         nbs_classic.read_query('{"returncode":501,"returndata":"对不起"}'.encode())
-    for wrong in (b"<html>", b'{"returncode":502,"returndata":"x"}', b'{"returncode":200,"returndata":{}}', b"[]"):
+    for wrong in (b"<html>", b'{"returncode":502,"returndata":"x"}', b'{"returncode":200,"returndata":{}}', b"[]",
+                  b'{"returncode":200,"returndata":{"wdnodes":[],"datanodes":""}}'):  # fmt: skip
         with pytest.raises(UnexpectedPayload):
             nbs_classic.read_query(wrong)
     with pytest.raises(UnexpectedPayload):
