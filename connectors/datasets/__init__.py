@@ -17,7 +17,7 @@ from typing import Any
 
 from connectors.datasets.checks import contradictions
 from connectors.datasets.model import Calendar, Checks, Dataset, Kind, Licence, Part, Ratio
-from connectors.yaml_lines import Mistake, Mistaken, line_at, lines_of, read
+from warehouse.yaml_lines import Mistake, Mistaken, line_at, lines_of, read
 from warehouse.errors import FigurekeeperError, UsageError
 
 __all__ = [

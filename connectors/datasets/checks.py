@@ -17,7 +17,7 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 
 from connectors.datasets.model import FULL_READ_DAYS
-from connectors.yaml_lines import Mistake, Where
+from warehouse.yaml_lines import Mistake, Where
 
 _FLOW = {
     "oecd": (r"[\w.]+,[\w@]+,[\d.]*", "AGENCY,DSD@DF,VERSION, where the version may be empty"),

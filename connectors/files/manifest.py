@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from connectors import yaml_lines
+from warehouse import yaml_lines
 from connectors.datasets import Dataset
-from connectors.yaml_lines import Mistake
+from warehouse.yaml_lines import Mistake
 from warehouse import clock
 from warehouse.clock import stated_stamp
 from warehouse.errors import FigurekeeperError, UsageError
