@@ -17,8 +17,8 @@ from connectors import reach
 from connectors.contract import FILE, Ask, Fetched, PartFetch, connector
 from connectors.datasets import Dataset
 from connectors.errors import NoData, UnexpectedPayload
+from connectors.http.answers import asked
 from connectors.http.request import Request
-from connectors.http.transport import asked
 from connectors.reading import NotReadable
 from warehouse.clock import place
 from warehouse.schema import Basis, PartData, Payload, Scope, Stamp

@@ -21,7 +21,8 @@ from connectors.http.request import Request
 from warehouse.schema import Payload
 
 if TYPE_CHECKING:
-    from connectors.http.transport import Classify, Transport
+    from connectors.http.answers import Classify
+    from connectors.http.transport import Transport
 
 Kind = Literal[
     "dimension", "attribute", "version", "code", "held", "unit", "role", "held role", "source", "note", "membership", "place"

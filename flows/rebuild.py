@@ -23,8 +23,9 @@ from connectors import contract
 from connectors.contract import Ask, PartFetch
 from connectors.datasets import Dataset
 from connectors.errors import NoData
+from connectors.http.answers import Classify, classify_status
 from connectors.http.request import Request
-from connectors.http.transport import Classify, Transport, classify_status
+from connectors.http.transport import Transport
 from flows.outcome import FAILED, NO_DATA
 from warehouse import clock
 from warehouse.archived import Archived, payload_of

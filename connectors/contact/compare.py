@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
 from connectors.errors import Blocked, Moved, NotFound, ServerFault, Throttled, UnexpectedPayload, Unreachable
+from connectors.http.answers import http_date
 from connectors.http.recording import harmless
-from connectors.http.transport import http_date
 from connectors.worldbank.rows import read_page
 from warehouse.errors import FigurekeeperError
 from warehouse.schema import Basis, PartData, Payload, Precision, Scope, Severity

@@ -17,8 +17,8 @@ from typing import Any
 
 from connectors.datasets.checks import contradictions
 from connectors.datasets.model import Calendar, Checks, Dataset, Kind, Licence, Part, Ratio
-from warehouse.yaml_lines import Mistake, Mistaken, line_at, lines_of, read
 from warehouse.errors import FigurekeeperError, UsageError
+from warehouse.yaml_lines import Mistake, Mistaken, line_at, lines_of, read
 
 __all__ = [
     "FOLDER",

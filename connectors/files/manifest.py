@@ -17,13 +17,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from warehouse import yaml_lines
 from connectors.datasets import Dataset
-from warehouse.yaml_lines import Mistake
-from warehouse import clock
+from warehouse import clock, yaml_lines
 from warehouse.clock import stated_stamp
 from warehouse.errors import FigurekeeperError, UsageError
 from warehouse.schema import Basis, Stamp
+from warehouse.yaml_lines import Mistake
 
 MANIFEST = "manifest.yaml"
 GUIDE = "docs/yearbook-files.md"

@@ -1,7 +1,7 @@
 """The only place that speaks HTTP: one request at a time, politely, and every answer kept.
 
 Belongs here: the session, timeouts and deadline, lengths and redirects, the one retry layer, the fetch time, the
-archive call and the log of what was asked. Does not belong here: what an answer means. Each connector hands in its own
+archive call and the log of what was asked. Does not belong here: what an answer means (answers). Each connector hands in its own
 `classify`, which turns an answer that is no answer into a typed error.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
@@ -28,21 +27,11 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
-from connectors.errors import (
-    Blocked,
-    NotFound,
-    OutOfTime,
-    ProviderError,
-    ServerFault,
-    Throttled,
-    UnexpectedPayload,
-    UnknownFault,
-    Unreachable,
-)
+from connectors.errors import Blocked, OutOfTime, ProviderError, Throttled, UnexpectedPayload, Unreachable
+from connectors.http.answers import Classify, classify_status, http_date, sandbox_refusal, short
 from connectors.http.breaker import Breaker
 from connectors.http.quota import Quota
 from connectors.http.request import Request
-from connectors.reading import NotReadable, load_json
 from warehouse.schema import Payload
 
 USER_AGENT = "Figurekeeper/0.1 (official statistics, scheduled refresh; python-requests)"
@@ -51,8 +40,6 @@ CHUNK = 1 << 16
 LARGEST = 512 << 20
 #: A provider whose clock is further off is not believed: fetch times decide what was known when.
 CLOCK_TOLERANCE = timedelta(minutes=10)
-
-Classify = Callable[[Payload], ProviderError | None]
 
 
 @dataclass(frozen=True)
@@ -66,82 +53,6 @@ class Sent:
     outcome: str
     seconds: float
     quota_wait: float
-
-
-def classify_status(payload: Payload) -> ProviderError | None:
-    """What the status alone says; for answers that no provider's own rule explains."""
-    request, status = asked(payload), payload.status
-    if status < 300:
-        return None
-    if status == 429:
-        return throttled(payload)
-    if status == 403:
-        return Blocked(
-            "the provider refuses us (403)",
-            request=request,
-            next_step="do not try to evade it: wait some hours, ask from another permitted network, or write to the "
-            "provider; the last good data keep serving",
-        )
-    if status in (404, 410):
-        return NotFound(
-            f"the address is unknown ({status})",
-            request=request,
-            next_step="check base URL and dataset file, then ask again",
-        )
-    if status >= 500:
-        return ServerFault(
-            f"the provider's server failed ({status})", request=request, next_step="run the refresh again later"
-        )
-    return UnexpectedPayload(
-        f"the answer has status {status}", request=request, next_step="open the archived payload and see why"
-    )
-
-
-def asked(payload: Payload) -> str:
-    """The request behind an answer, short enough for a message."""
-    return _short(payload.method, payload.url)
-
-
-def _short(method: str, url: str) -> str:
-    return f"{method} {url}" if len(url) <= 200 else f"{method} {url[:120]}…{url[-70:]}"
-
-
-def _sandbox_refusal(payload: Payload) -> ProviderError | None:
-    """The sandbox's own word that an address of its own cannot be meant: no such fault, no such day."""
-    if payload.status != 400 or not payload.content.startswith(b'{"sandbox"'):
-        return None
-    try:
-        said = load_json(payload.content)["sandbox"]
-        known = f" It knows {', '.join(said['faults'])}." if "faults" in said else ""
-        words = f"the sandbox says: {said['error']}.{known}"
-    except (NotReadable, LookupError, TypeError):
-        return None
-    return UnknownFault(words, request=asked(payload), next_step="choose one of those and try again")
-
-
-def throttled(payload: Payload) -> Throttled:
-    """The provider's own limit was met; with its Retry-After, when it gives one in seconds or as a date."""
-    text = payload.headers.get("retry-after", "")
-    seconds = float(text) if text.isascii() and text.isdigit() else None
-    if seconds is None and text and (when := http_date(text)):
-        seconds = max((when - payload.fetched_at).total_seconds(), 0.0)
-    again = f", and refused again after {waits} such wait{'s' * (waits > 1)}" if (waits := payload.attempts - 1) else ""
-    asks = f"; it asks to wait {seconds:.0f} s{again}" if seconds is not None else ""
-    return Throttled(
-        f"the provider's request quota is used up{asks}",
-        request=asked(payload),
-        retry_after=seconds,
-        next_step="run the refresh again in a quarter of an hour at the earliest; asking sooner prolongs the block",
-    )
-
-
-def http_date(text: str) -> datetime | None:
-    """An HTTP date as UTC; None when it is none."""
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 class Transport:
@@ -245,7 +156,7 @@ class Transport:
             last.clear()
             payload = self._once(request, number)
             last.append(payload)
-            error = _sandbox_refusal(payload) or classify(payload)
+            error = sandbox_refusal(payload) or classify(payload)
             self.log[-1] = replace(self.log[-1], outcome=type(error).__name__ if error else "ok")
             if error:
                 raise error
@@ -300,27 +211,27 @@ class Transport:
             outcome = "UnexpectedPayload"
             raise UnexpectedPayload(
                 f"the answer does not end within {LARGEST >> 20} MB",
-                request=_short(request.method, url),
+                request=short(request.method, url),
                 next_step="ask for less at once: fewer economies, fewer codes in the part's key, a later start",
             ) from error
         except requests.TooManyRedirects as error:
             outcome = "Blocked"
             raise Blocked(
                 "the provider sends us in circles (too many redirects): a firewall's challenge that is not evaded",
-                request=_short(request.method, url),
+                request=short(request.method, url),
                 next_step="wait some hours and run the refresh again; the last good data keep serving",
             ) from error
         except _AnotherHost as error:
             outcome = "Blocked"
             raise Blocked(
                 f"the provider sends us to another host, {error}, which is not followed",
-                request=_short(request.method, url),
+                request=short(request.method, url),
                 next_step="see whether the service has moved; if so, correct the provider's base URL",
             ) from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise Unreachable(
                 f"no usable answer: {_reason(error)}",
-                request=_short(request.method, url),
+                request=short(request.method, url),
                 next_step="check the network and the provider's status page, then run the refresh again",
             ) from error
         finally:
@@ -384,14 +295,3 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return f"{type(error).__name__}: {error}"
-
-
-def json_error(payload: Payload) -> ProviderError | None:
-    """A JSON answer that was cut off: its last byte closes nothing. Cheap, for use before parsing."""
-    if payload.content.rstrip()[-1:] in (b"]", b"}"):
-        return None
-    return Unreachable(
-        "the JSON answer is cut off",
-        request=asked(payload),
-        next_step="run the refresh again; when it persists, open the archived payload",
-    )

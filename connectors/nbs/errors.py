@@ -7,7 +7,7 @@ not belong here: asking (nbs/connector.py), reading (nbs/parse.py).
 from __future__ import annotations
 
 from connectors.errors import BadRequest, Blocked, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload
-from connectors.http.transport import asked, classify_status, json_error, throttled
+from connectors.http.answers import asked, classify_status, json_error, throttled
 from connectors.reading import NotReadable, load_json
 from warehouse.schema import Payload
 

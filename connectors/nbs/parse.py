@@ -16,7 +16,7 @@ from connectors.assemble import Parsed, Writing, part_data, period_start, table_
 from connectors.contract import PartFetch
 from connectors.datasets import Dataset, Part
 from connectors.errors import NoData, UnexpectedPayload
-from connectors.http.transport import asked
+from connectors.http.answers import asked
 from connectors.reading import LONGEST_NOTE, NotReadable, load_json, text, whole_number
 from connectors.skipped import Skip
 from warehouse.schema import PartData, Payload

@@ -11,8 +11,8 @@ from typing import Any
 
 from connectors.datasets import Dataset, Part
 from connectors.errors import UnexpectedPayload
+from connectors.http.answers import asked
 from connectors.http.request import Request
-from connectors.http.transport import asked
 from connectors.nbs.errors import classify
 from connectors.nbs.parse import indicators_in, plain_name, split_unit, wanted_of
 from connectors.reading import NotReadable, load_json, text

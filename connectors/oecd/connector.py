@@ -26,8 +26,9 @@ from connectors.errors import (
     ServerFault,
     UnexpectedPayload,
 )
+from connectors.http.answers import asked
 from connectors.http.request import Request, bundled
-from connectors.http.transport import Transport, asked
+from connectors.http.transport import Transport
 from connectors.oecd.errors import classify
 from connectors.oecd.parse import flow_of, parse
 from connectors.sdmx.message import NotSdmx

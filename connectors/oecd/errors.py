@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from connectors.errors import BadRequest, NoData, NotFound, ProviderError, ServerFault, UnexpectedPayload, Unreachable
-from connectors.http.transport import asked, classify_status, throttled
+from connectors.http.answers import asked, classify_status, throttled
 from warehouse.schema import Payload
 
 #: A version in an address: behind agency and id of a dataflow.

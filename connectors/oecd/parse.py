@@ -17,7 +17,7 @@ from connectors.assemble import Parsed, Writing, part_data, period_start, within
 from connectors.contract import PartFetch
 from connectors.datasets import Dataset, Part
 from connectors.errors import NoData, UnexpectedPayload
-from connectors.http.transport import asked
+from connectors.http.answers import asked
 from connectors.sdmx.message import STATUS, Message, NotSdmx, merged
 from connectors.sdmx.readers import reader_for
 from connectors.skipped import Skip

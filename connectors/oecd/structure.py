@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from connectors.datasets import Dataset
 from connectors.errors import UnexpectedPayload
+from connectors.http.answers import asked
 from connectors.http.request import Request
-from connectors.http.transport import asked
 from connectors.oecd.errors import classify
 from connectors.reading import NotReadable, structure_message
 from connectors.structures import Element, Kind, Structure, dimensions

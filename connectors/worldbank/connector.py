@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from connectors.contract import Ask, Fetched, PartFetch, chosen_parts, part_or_error
 from connectors.datasets import Dataset
 from connectors.errors import CONCERNS_ALL, Moved, NoData, ProviderError, UnexpectedPayload
+from connectors.http.answers import asked
 from connectors.http.request import Request, bundled
-from connectors.http.transport import Transport, asked
+from connectors.http.transport import Transport
 from connectors.worldbank.errors import classify
 from connectors.worldbank.parse import parse
 from connectors.worldbank.rows import ARCHIVE, NotWorldBank, Page, read_list, read_page, read_versions

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from connectors.errors import BadRequest, NotFound, ProviderError, ServerFault, UnexpectedPayload
-from connectors.http.transport import asked, classify_status, json_error, throttled
+from connectors.http.answers import asked, classify_status, json_error, throttled
 from connectors.worldbank.rows import NotWorldBank, load_json
 from warehouse.schema import Payload
 

@@ -16,7 +16,7 @@ from connectors.assemble import Parsed, Writing, part_data, period_start, table_
 from connectors.contract import PartFetch
 from connectors.datasets import Dataset, Part
 from connectors.errors import NoData, UnexpectedPayload
-from connectors.http.transport import asked
+from connectors.http.answers import asked
 from connectors.skipped import Skip
 from connectors.worldbank.rows import ARCHIVE, Economy, NotWorldBank, Page, Row, read_economies, read_page
 from warehouse.schema import PartData, Payload

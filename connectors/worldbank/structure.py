@@ -12,8 +12,8 @@ from typing import Any
 
 from connectors.datasets import Dataset
 from connectors.errors import UnexpectedPayload
+from connectors.http.answers import asked
 from connectors.http.request import Request
-from connectors.http.transport import asked
 from connectors.reading import NotReadable, load_json, text, whole_number
 from connectors.structures import Element, Structure, dimensions
 from connectors.worldbank.errors import classify

@@ -21,8 +21,8 @@ from connectors.datasets import Dataset
 from connectors.files import editions as files
 from connectors.files import manifest as drop
 from connectors.files.tables import read_table
+from connectors.http.answers import Classify
 from connectors.http.request import Request
-from connectors.http.transport import Classify
 from connectors.nbs import classic as nbs_classic
 from connectors.nbs import connector as nbs
 from connectors.nbs import errors as nbs_errors

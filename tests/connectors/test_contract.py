@@ -19,9 +19,10 @@ from connectors.errors import (
     UnexpectedPayload,
     Unreachable,
 )
+from connectors.http.answers import Classify
 from connectors.http.quota import Quota
 from connectors.http.request import Request
-from connectors.http.transport import Classify, Transport
+from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
 from warehouse.schema import PARSED, SERIES, Basis, PartData, Payload, Precision, Scope
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from connectors.http.answers import Classify
 from connectors.http.request import Request
-from connectors.http.transport import Classify
 from tests.connectors import specimens
 from warehouse.schema import Payload
 
