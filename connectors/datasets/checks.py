@@ -91,6 +91,8 @@ def _identity(draft: Draft, others: Mapping[str, Path]) -> Iterator[Mistake]:
 def _lists(draft: Draft) -> Iterator[Mistake]:
     for name in ("dimensions", "entities"):
         yield from _repeated(draft.texts(name), (name,))
+    for where, part in draft.parts():
+        yield from _besides(draft, (*where, "besides"), _list(part.get("besides")))
     ids = [str(part.get("id")) for _, part in draft.parts()]
     yield from _repeated(ids, ("parts",))
     dimensions = draft.texts("dimensions")
@@ -103,6 +105,16 @@ def _lists(draft: Draft) -> Iterator[Mistake]:
                 (*where, "entities_required"),
                 f"entities_required: not among the entities: {', '.join(sorted(strangers))}",
             )
+
+
+def _besides(draft: Draft, where: Where, codes: list[str]) -> Iterator[Mistake]:
+    """Economies that a part names besides the dataset's."""
+    if codes and draft.text("provider") != "worldbank":
+        yield where, "besides: the World Bank alone is asked for other economies part by part"
+    listed = draft.texts("entities")
+    for index, code in enumerate(codes):
+        if code in listed or code in codes[:index]:
+            yield (*where, index), f"besides: {code!r} is listed twice"
 
 
 def _repeated(values: list[str], where: Where) -> Iterator[Mistake]:

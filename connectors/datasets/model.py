@@ -130,6 +130,9 @@ class Part(_Strict):
     folder: str | None = Field(
         None, description="NBS: id of the tree's folder in which the leaf stands; left out: its place is not watched"
     )
+    besides: tuple[str, ...] = Field(
+        (), description="World Bank: economies asked for besides the dataset's, where a rank needs all of the world"
+    )
     equal_within: float | None = Field(
         None, ge=0, description="relative; left out: half a unit of the last published digit, or 1e-6"
     )
@@ -194,6 +197,10 @@ class Dataset(_Strict):
     def part(self, part_id: str) -> Part:
         """The part of that id; KeyError when there is none."""
         return {part.id: part for part in self.parts}[part_id]
+
+    def entities_of(self, part_id: str) -> tuple[str, ...]:
+        """The economies asked for in a part: the dataset's, and those that it names besides."""
+        return (*self.entities, *self.part(part_id).besides)
 
     def checks_of(self, part_id: str) -> Checks:
         """The dataset's thresholds with the part's own laid over them."""

@@ -83,7 +83,7 @@ def _section(dataset: Dataset) -> str:
     rows = [
         ["source", f"{_PROVIDERS[dataset.provider]}, {_source(dataset)}"],
         ["series", f"`{dataset.id}:{'.'.join(dataset.dimensions)}`"],
-        ["economies", _listed(dataset.entities)],
+        ["economies", _listed(dataset.entities) + _besides(dataset)],
         ["asked for", f"{often} figures from {dataset.start} on"],
         ["held", _held(dataset)],
         ["cadence", f"{calendar.releases}; {calendar.lag}"],
@@ -136,6 +136,11 @@ def _listed(codes: Iterable[str]) -> str:
     known = list(codes)
     more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     return ", ".join(known[:_SHOWN]) + more
+
+
+def _besides(dataset: Dataset) -> str:
+    """How many economies some parts are asked for besides."""
+    return "".join(f"; {len(part.besides)} besides in {part.id}" for part in dataset.parts if part.besides)
 
 
 def _periods(dataset: Dataset) -> str:

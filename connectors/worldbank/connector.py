@@ -54,7 +54,7 @@ class WorldBank:
                 _data_request(dataset, part, ask.scope, codes, version, year)
                 for part in chosen_parts(dataset, ask, archive=True)
                 for version in ask.versions or ("",)
-                for codes in _bundles(dataset, ask.scope)
+                for codes in _bundles(dataset, part, ask.scope)
             ),
         ]
 
@@ -126,7 +126,7 @@ class WorldBank:
         for _ in range(READS):
             bundles = [
                 _read(partial(_data_request, dataset, part, scope, codes, version, economies.year), transport)
-                for codes in _bundles(dataset, scope)
+                for codes in _bundles(dataset, part, scope)
             ]
             if None in bundles:
                 continue
@@ -157,8 +157,8 @@ def _economies_request() -> Request:
     return Request(None, "GET", "country", (("format", "json"), ("per_page", "400")), cost="structure")
 
 
-def _bundles(dataset: Dataset, scope: Scope) -> list[str]:
-    return bundled(scope.entities or dataset.entities, ";", MAX_CODES)
+def _bundles(dataset: Dataset, part: str, scope: Scope) -> list[str]:
+    return bundled(scope.entities or dataset.entities_of(part), ";", MAX_CODES)
 
 
 def _source_request(dataset: Dataset) -> Request:

@@ -98,7 +98,7 @@ def _codes(
 def parsed(dataset: Dataset, fetched: PartFetch, rows: list[Row], economies: dict[str, Economy]) -> Parsed:
     """Rows as columns, a SERIES row an economy; what was not asked for is left out and counted."""
     part, scope = dataset.part(fetched.part), fetched.scope
-    expected = set(scope.entities or dataset.entities)
+    expected = set(scope.entities or dataset.entities_of(part.id))
     today = max(payload.fetched_at for payload in fetched.payloads)  # the list of economies may be some days old
     start, end = scope.start or dataset.start, scope.end or dataset.end or str(today.year)
     codes = _codes(dataset, fetched, rows, economies)

@@ -67,7 +67,12 @@ class WorldBankStructure:
     def expected(self, dataset: Dataset) -> list[Element]:
         """Every economy and indicator, and the units of those whose name states one in its last bracket."""
         economies = [
-            Element("code", ECONOMY, code, None, where=("entities", n)) for n, code in enumerate(dataset.entities)
+            *(Element("code", ECONOMY, code, None, where=("entities", n)) for n, code in enumerate(dataset.entities)),
+            *(
+                Element("code", ECONOMY, code, None, where=("parts", m, "besides", n))
+                for m, part in enumerate(dataset.parts)
+                for n, code in enumerate(part.besides)
+            ),
         ]
         indicators = [
             element
@@ -107,10 +112,11 @@ def _indicators(dataset: Dataset, entries: list[dict[str, Any]]) -> Iterator[Ele
 
 def _economies(dataset: Dataset, entries: list[dict[str, Any]]) -> Iterator[Element]:
     groups = {text(entry["id"]) for entry in entries if entry["region"]["id"] == AGGREGATES}
-    averaged = not groups.isdisjoint(dataset.entities)
+    wanted = {code for part in dataset.parts for code in dataset.entities_of(part.id)}
+    averaged = not groups.isdisjoint(wanted)
     for entry in entries:
         code = text(entry["id"])
-        used = code in dataset.entities
+        used = code in wanted
         yield Element("code", ECONOMY, code, text(entry["name"]).strip(), used)
         if code not in groups:
             member = ", ".join(text(entry[name]["value"]).strip() for name in ("region", "incomeLevel"))

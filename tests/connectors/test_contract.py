@@ -100,7 +100,7 @@ def test_every_part_has_the_schemas_keys_and_order_of_the_warehouse(sandbox: San
         series = data.series.column("series_key").to_pylist()
         assert series == sorted(set(series))
         assert {key for key, _ in keys} == set(series)
-        assert set(data.series.column("entity").to_pylist()) <= set(dataset.entities)
+        assert set(data.series.column("entity").to_pylist()) <= set(dataset.entities_of(part.part))
         assert all(count > 0 for count in data.skipped.values())
         assert data.payloads == part.payloads
         assert data.scope.complete

@@ -152,10 +152,12 @@ def test_a_contradiction_is_told_at_its_line(old: str, tmp_path: Path) -> None:
     ("dataset", "old", "new", "said"),
     [
         ("worldbank.wdi", "key: SP.POP.TOTL", "key: SP POP", "is not an indicator code"),
+        ("worldbank.wdi", "besides: [", "besides: [KOR,", "besides: 'KOR' is listed twice"),
         ("worldbank.wdi", 'flow: "2"', 'flow: "WDI"', "is not the number of a source"),
         ("worldbank.wdi", 'flow: "2"', 'flow: "2"\nroot: sti-public', "root: says something about data of oecd only"),
         ("worldbank.wdi", 'start: "1990"', 'start: "1990"\nend: "1980"', "end: 1980 lies before the start"),
         ("nbs.fdi_by_country", 'start: "1990"', 'start: "1990"\nend: "2030"', "end: says something about data of"),
+        ("nbs.fdi_by_country", "kind: level", "kind: level\n    besides: [MCO]", "the World Bank alone is asked"),
         ("nbs.fdi_by_country", "key: 5012", "key: A060B0102_", "is not the cid of a leaf"),
         (
             "nbs.fdi_by_country",

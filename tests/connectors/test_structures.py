@@ -197,6 +197,11 @@ WRONG: dict[str, tuple[str, Callable[[Dataset], Dataset], dict[tuple[str | int, 
         lambda right: changed(right, entities=("ROM", *right.entities)),
         {("entities", 0): "code-vanished"},
     ),
+    "an unknown economy besides": (
+        "worldbank.wdi",
+        lambda right: with_part(right, besides=("ROM",)),
+        {("parts", 0, "besides", 0): "code-vanished"},
+    ),
     "another unit than the name says": (
         "worldbank.wdi",
         lambda right: with_part(right, unit="% of GNI"),

@@ -93,6 +93,13 @@ def test_series_say_what_they_are() -> None:
     assert json.loads(series["NAM"]["dimensions"]) == {"COUNTRY": "NAM", "SERIES": RD}
 
 
+def test_economies_besides_are_asked_for_in_their_part_alone() -> None:
+    requests = {request.part: request.path for request in worldbank.CONNECTOR.plan(WDI, Ask()) if request.part}
+    with_monaco = {part for part, path in requests.items() if "MCO" in path.split("/")[1].split(";")}
+    assert with_monaco == {part.id for part in WDI.parts if part.besides} == {"SP.POP.65UP.TO.ZS"}
+    assert all("KOR" in path for path in requests.values())
+
+
 def test_the_hash_does_not_depend_on_order_or_stamp() -> None:
     hashes = {
         _parse(_page(*GOOD)).canonical_hash,
@@ -315,7 +322,8 @@ def test_all_recorded_lists_and_bodies() -> None:
     economies = rows.read_economies((lists / "country.json").read_bytes())
     assert (len(economies), sum(one.aggregate for one in economies.values())) == (296, 79)
     assert (economies["NAM"].iso2, economies["NAM"].aggregate) == ("NA", False)
-    assert set(WDI.entities) <= set(economies)
+    asked = set(WDI.entities_of("SP.POP.65UP.TO.ZS"))
+    assert {code for code, one in economies.items() if not one.aggregate} <= asked <= set(economies)
     bodies = specimens.upstream("worldbank", "raw", "v2_json")
     assert rows.read_economies((bodies / "country_CO.json").read_bytes())["COL"].name == "Colombia"
     assert rows.read_economies((bodies / "country_EUU_aggregate.json").read_bytes())["EUU"].aggregate
