@@ -17,11 +17,14 @@ Sense = Literal[
     "equals", "about", "near", "above", "at least", "more than", "below", "at most", "short of", "between",
     "rank", "direction", "event",
 ]  # fmt: skip
-#: Over which economies an input is gathered: each answers for itself, the statement's economies or partners, every ordered
-#: pair of two different members, the provider's world total, or all economies held (aggregates out).
-Over = Literal["each", "members", "partners", "pairs", "world", "universe"]
+#: Over which economies an input is gathered: each answers for itself, the statement's economies or partners together, every
+#: ordered pair of two different ones, the provider's world total, or all economies held (aggregates out).
+Over = Literal["each", "members", "partners", "pairs", "partner pairs", "world", "universe"]
 #: Which periods a row of the answer rests on: its own, also the one before, the first and the last asked for, or all of them.
 Needs = Literal["same", "back", "ends", "span"]
+#: For whom a row of the answer speaks: each economy (and partner, of a measure that has them), each economy alone, each economy
+#: against each partner, the group together, or whichever rows the formula finds.
+Answers = Literal["each", "economy", "partner", "group", "some"]
 Basis = Literal["named", "assigned", "reference number only"]
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -29,6 +32,8 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 def _printed(value: Any) -> Any:
     """A printed number must be quoted: YAML would turn 2.50 into 2.5, and its digits are the rounding."""
+    if isinstance(value, list | tuple):
+        return tuple(_printed(one) for one in value)
     if isinstance(value, bool | int | float):
         raise ValueError(f"write it in quotes, as printed: its digits are the rounding (got the number {value!r})")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
@@ -58,14 +63,15 @@ def _joined(*given: Any) -> dict[str, str]:
     return {language: ", ".join(str(text.get(language, "")) for text in both) for language in ("en", "zh")}
 
 
-Printed = Annotated[str, BeforeValidator(_printed)]
+#: A printed number, or the two ends of a range.
+Printed = Annotated[str | tuple[str, str] | None, BeforeValidator(_printed)]
 
 
 class Expect(_Strict):
     """What is asked of a number: a sense, and the printed number or range it speaks of."""
 
     sense: Sense
-    printed: Printed | tuple[Printed, Printed] | None = None
+    printed: Printed = None
     hedge: str | None = Field(None, description="the printed word that hedges, such as 左右")
 
 
@@ -101,7 +107,7 @@ class Statement(_Strict):
     entities: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
     period: str = Field(description="as printed, SDMX where it can be: 2017, 2016:2021, c. 2018")
-    printed: Printed | tuple[Printed, Printed] | None = None
+    printed: Printed = None
     also_printed: str | None = Field(None, description="what is printed where it is no plain number, such as 2/3")
     unit: str
     scale: int = Field(0, ge=-9, le=15, description="power of ten by which the printed number counts: 8 for 亿")
@@ -113,6 +119,7 @@ class Statement(_Strict):
     machine_readable: Literal["yes", "partly", "no"] = "no"
     exhibit: str | None = Field(None, description="the figure or table it belongs to")
     note: Words | None = None
+    answer: Words | None = Field(None, description="what the authors answer to the verdict")
     readings: tuple[Reading, ...] = ()
 
     @model_validator(mode="after")
@@ -181,18 +188,20 @@ class Check(_Strict):
 
     arithmetic: `expression` over the statements in `let`, against the printed number of `against`;
     order: the statements of `among` rise (`rising`, `falling`) in their order; same: those of `among` print the same number;
-    count: `expression` counts over `let`; remark: a misprint that no arithmetic can show, told and not computed.
+    count: of how many of `among` the economy is `of`, against the printed number of `against`; remark: a misprint that no
+    arithmetic can show, told and not computed.
     """
 
     id: str
     what: Words
     where: str = Field("", description="section or table, as printed")
-    kind: Literal["arithmetic", "order", "same", "remark"]
+    kind: Literal["arithmetic", "order", "same", "count", "remark"]
     let: dict[str, str] = Field({}, description="a name for each statement in the expression")
     expression: str | None = None
     against: str | None = Field(None, description="the statement that prints the result; none: only told")
     among: tuple[str, ...] = ()
     way: Literal["rising", "falling"] | None = None
+    of: str | None = Field(None, description="count: the economy")
     about: tuple[str, ...] = Field((), description="the statements that a failure makes inconsistent")
     note: Words | None = None
 
@@ -251,12 +260,19 @@ class Measure(_Strict):
 
     id: str
     name: Words
-    series: str = Field(description="dataset:key with {entity}, and {partner} where there is one")
+    series: str = Field(
+        description="dataset:key with {entity}, and {partner} where there is one; dataset:part/label where a provider's ids "
+        "are resolved by name at every read (NBS)"
+    )
     unit: str = Field(description="of the numbers, once the provider's multiplier is applied")
     provider_unit: str | None = Field(None, description="as the provider states it; another one held is a clash")
     concept: str | None = Field(None, description="measures of one concept stand for each other")
     world: str | None = Field(None, description="the provider's code of the world total")
     codes: dict[str, str] = Field({}, description="the provider's code of an economy where it is another")
+    entity: str | None = Field(None, description="the economy that speaks where the series does not name it")
+    multiplier: int = Field(
+        0, ge=-9, le=15, description="power of ten that the provider's unit has in words: 8 for 亿美元"
+    )
     registry: str | None = Field(None, description="its id in the catalogue of the papers")
     note: Words | None = None
 
@@ -264,34 +280,42 @@ class Measure(_Strict):
 class Input(_Strict):
     """What a definition needs: numbers in a unit, gathered over some economies."""
 
-    unit: str = Field(description="a unit, or `any`")
+    unit: str = Field(description="a unit; `any`; `adds`: any that may be summed; `same`: that of the first input")
     over: Over = "each"
     measure: str | None = Field(None, description="taken where a reading names none")
+    of: str | None = Field(None, description="the input whose measure this one shares where a reading names none")
 
 
 class Definition(_Strict):
     """A formula: one place for it, as SQL over its inputs.
 
-    Each input is a relation of its name with the columns entity, partner, period, value (in the unit, multiplied out); the
-    relation `asked` has one row: first, last (periods), members, partners (lists). The answer has entity, partner, period,
-    value; entity and partner may be null where a group answers.
+        Each input is a relation of its name with the columns entity, partner, period, value (in the unit, multiplied out); the
+    relation `asked` has one row: first, last (periods), steps (periods between them), members, partners (lists). The answer has
+        value, and as far as they apply entity, partner, period (left out where the whole span answers), ties, margin (both of a
+        rank) and covered (economies with data).
     """
 
     id: str
     name: Words
     formula: str = Field(description="for people")
     inputs: dict[str, Input]
-    unit: str = Field(description="of the answer; `same`: that of its first input")
+    unit: str = Field(
+        description="of the answer; `same`: that of its first input; `difference`: that too, but of percents percentage points"
+    )
     needs: Needs = "same"
+    answers: Answers = "each"
     sql: str
     registry: str | None = None
     note: Words | None = None
 
 
 class Unit(_Strict):
-    """A unit of statements: its words, and how many of `of` it is."""
+    """A unit of statements: its words, and how many of `of` it is. `general` is the wider unit that it narrows."""
 
     id: str
     name: Words
     of: str | None = None
-    factor: float = 1.0
+    factor: float = Field(1.0, gt=0)
+    general: str | None = Field(None, description="the wider unit that may stand for it, as percent for percent of GDP")
+    adds: bool = Field(True, description="whether numbers in it may be summed over economies")
+    whole: bool = Field(False, description="whether it counts whole things, so that no decimals can be printed of one")

@@ -60,7 +60,8 @@ WORDS: dict[Verdict, Words] = {
 class Number:
     """One number of an answer. `value` is in the unit of the definition; None: an input was missing, and `missing` says which.
 
-    `holds`: whether it is as the statement says; None where that cannot be asked.
+    `holds`: whether it is as the statement says; None where that cannot be asked. Of a rank: `ties` share it, `margin` is the
+    relative distance to the nearest neighbour. `coverage`: how many economies have a value, of how many that are held.
     """
 
     period: str
@@ -69,6 +70,9 @@ class Number:
     partner: str | None = None
     holds: bool | None = None
     missing: tuple[str, ...] = ()
+    ties: int = 0
+    margin: float | None = None
+    coverage: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ class Tried:
 
     `then`: a state inside the paper's cutoff interval, the one that holds where there is one; `before` and `after`: the nearest
     outside; `now`: the newest. `why` says why nothing could be computed. `outcome` is the verdict this reading alone would give.
+    `factor`: how many of `unit` one of the statement's unit is.
     """
 
     number: int
@@ -120,6 +125,7 @@ class Tried:
     now: Seen | None = None
     states: tuple[Seen, ...] = ()
     why: Words | None = None
+    factor: float = 1.0
 
 
 @dataclass(frozen=True)
