@@ -1,4 +1,4 @@
-"""What stands around the warehouse after a run: indicators.duckdb, the overview page, and the summary by dataset.
+"""What stands around the warehouse after a run: indicators.duckdb, overview, papers' pages, and the summary by dataset.
 
 Belongs here: gathering rows from the warehouse for people. How a page looks is in warehouse/pages.py.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows import site
 from flows.settings import Settings
 from warehouse import clock, line, lineage, pages, questions, revision_pages, revisions, snapshot
 from warehouse.chart import ChartData
@@ -28,16 +29,27 @@ def changes(settings: Settings, batch_id: str) -> list[dict[str, Any]]:
     return revisions.summary(revisions.iter_revisions(warehouse, batch_id))
 
 
+def printed(settings: Settings) -> dict[tuple[str, str], str]:
+    """Which observations papers print, and with which digits; warehouse.papers.printed_cells.texts."""
+    from warehouse.papers import catalogue, printed_cells
+
+    return printed_cells.texts(Warehouse(**settings.place, create=False), catalogue.load(settings.papers))
+
+
 def finish(settings: Settings) -> None:
-    """Write indicators.duckdb, the overview page and the report of each new edition's revisions, each swapped in whole."""
+    """Write indicators.duckdb, the overview page, the report of each new edition's revisions and the pages of the papers.
+
+    Each is swapped in whole; the pages of the papers only when there is a new edition, or the papers changed.
+    """
     warehouse = Warehouse(**settings.place, create=False)
     with warehouse.lease("overview"):
         snapshot.write(warehouse)
-        revision_pages.write(warehouse)
-        pages.write(warehouse.root / "pages", _page(warehouse))
+        revision_pages.write(warehouse, printed(settings))
+        pages.write(warehouse.root / "pages", _page(warehouse, papers=settings.pages))
+    site.renew(settings, warehouse)
 
 
-def _page(warehouse: Warehouse) -> pages.PageData:
+def _page(warehouse: Warehouse, *, papers: bool) -> pages.PageData:
     with warehouse.engine.connect() as connection:
         edition = line.newest_edition(connection)
     return pages.PageData(
@@ -48,6 +60,7 @@ def _page(warehouse: Warehouse) -> pages.PageData:
         batches=[row for row in lineage.batches(warehouse, limit=300) if row["decision"] != "unchanged"][:15],
         incidents=lineage.open_incidents(warehouse),
         chart=_chart(warehouse),
+        papers=papers,
     )
 
 

@@ -288,7 +288,9 @@ def run_once(settings: Settings) -> int:
     def note(text: str) -> None:
         print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
 
-    with Service(settings, queues=QUEUES_OF_THE_MAIN_JOB, note=note) as service:
+    # The site of the papers is built once, at the end, not after every run.
+    runs = settings.model_copy(update={"pages": False})
+    with Service(runs, queues=QUEUES_OF_THE_MAIN_JOB, note=note) as service:
         before = held_vintages(settings)
         sandbox = settings.profile == "sandbox"
         new = [name for name in before if sandbox and pipeline.days_to_walk(settings, name)]

@@ -38,7 +38,8 @@ class PageData:
 
     `datasets`: dataset, title, title_zh, series, observations, vintages, revisions (counts), last_refresh, decision,
     stale, licence, citation. `batches`, newest first: batch, dataset, decision, at, message. `incidents`, those open:
-    kind, dataset, title, text, opened_at. `chart`: drawn once a revision can be seen in it.
+    id, kind, dataset, title, text, opened_at. `chart`: drawn once a revision can be seen in it. `papers`: whether the pages of
+    the papers lie beside this one.
     """
 
     profile: str
@@ -48,6 +49,7 @@ class PageData:
     batches: list[dict[str, Any]]
     incidents: list[dict[str, Any]]
     chart: ChartData | None
+    papers: bool = False
 
 
 def render(data: PageData) -> str:

@@ -45,6 +45,7 @@ _OURS = (
     "locks",
     "pages",
     "cache",
+    "charts",
     "service.lock",
 )
 _EXCHANGE = 2

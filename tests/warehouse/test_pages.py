@@ -44,6 +44,7 @@ BATCH = {
     "message": "42 of 42 values are 1000 times the last",
 }
 INCIDENT = {
+    "id": 3,
     "kind": "quarantine",
     "dataset": "worldbank.wdi",
     "title": "scale jump <&>",
@@ -207,3 +208,10 @@ def test_points_lie_in_the_plot_and_labels_do_not_cover_each_other(width: int) -
 )
 def test_the_table_shows_four_figures_of_the_largest(values: list[float], texts: list[str]) -> None:
     assert [number(value, four_figures(values)) for value in values] == texts
+
+
+def test_the_overview_leads_to_the_papers_in_both_languages() -> None:
+    page = render(replace(DATA, papers=True))
+    assert 'href="en/index.html"' in page
+    assert 'href="zh/index.html" lang="zh-CN"' in page
+    assert "en/index.html" not in render(DATA)
