@@ -8,7 +8,7 @@ shared one gives wrong results under threads without saying so.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from connectors.datasets import Dataset
-from expectations import comparison_rules, frames, structure_rules, suites
+from expectations import comparison_rules, frames, golden_rules, structure_rules, suites
 from expectations.frames import Frames
 from expectations.rules import SINGLE, Rule
 from expectations.structure_rules import StructureEvidence
 from warehouse.errors import FigurekeeperError
+from warehouse.papers.changes import Foreseen
 from warehouse.schema import CheckResult, Decision, PartEvidence, Severity
 
 if TYPE_CHECKING:
@@ -105,13 +106,19 @@ def _counted(warnings: Sequence[CheckResult]) -> str:
     return f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''} ({names})"
 
 
-def judge(dataset: Dataset, parts: Sequence[PartEvidence], structure: StructureEvidence | None = None) -> Judgement:
-    """Apply every rule to every part, and to the structure where it was read.
+def judge(
+    dataset: Dataset,
+    parts: Sequence[PartEvidence],
+    structure: StructureEvidence | None = None,
+    foreseen: Foreseen | None = None,
+) -> Judgement:
+    """Apply every rule to every part, to the structure where it was read, and to what becomes of the papers where it was asked.
 
     Raises BrokenCheck, once all results are in, when a rule itself could not run.
     """
     batches = _batches()
     results: list[CheckResult] = _judge_structure(batches, structure) if structure else []
+    results += _judge_printed(batches, foreseen) if foreseen else []
     for part in parts:
         results += _judge_part(batches, dataset, part, _pair_of(dataset, part, parts))
     if any(result.config_error for result in results):
@@ -144,14 +151,26 @@ def _judge_part(
 
 
 def _judge_structure(batches: BatchDefinition[Any], evidence: StructureEvidence) -> list[CheckResult]:
-    """Every rule on its own kinds of elements; the dataset as a whole is concerned, so the results name no part."""
-    frame = structure_rules.frame_of(evidence)
-    suite = suites.build_structure(evidence)
+    """Every rule on its own kinds of elements."""
+    examined = {rule.id: structure_rules.examined(rule, evidence) for rule in structure_rules.RULES}
+    return _judge_whole(batches, structure_rules.frame_of(evidence), suites.build_structure(evidence), examined)
+
+
+def _judge_printed(batches: BatchDefinition[Any], foreseen: Foreseen) -> list[CheckResult]:
+    """What the papers print and the data bore out until now."""
+    examined = {rule.id: golden_rules.examined(rule, foreseen) for rule in golden_rules.RULES}
+    return _judge_whole(batches, golden_rules.frame_of(foreseen), suites.build_printed(foreseen), examined)
+
+
+def _judge_whole(
+    batches: BatchDefinition[Any], frame: pd.DataFrame, suite: list[Expectation], examined: Mapping[str, int]
+) -> list[CheckResult]:
+    """One frame that concerns the dataset as a whole, so that the results name no part; `examined` counts rows by rule."""
     words = {suites.rule_id(expectation): str(expectation.description) for expectation in suite}
     results = []
-    for outcome in _validate(batches, frame, suite):
+    for outcome in _validate(batches, frame, suite) if suite else []:
         rule = suites.RULE[suites.rule_id(outcome.expectation_config)]
-        given = Frames({rule.frame: frame}, {rule.frame: structure_rules.examined(rule, evidence)})
+        given = Frames({rule.frame: frame}, {rule.frame: examined[rule.id]})
         results.append(_result(rule, outcome, None, given, frame, words[rule.id]))
     return results
 

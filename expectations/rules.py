@@ -1,7 +1,7 @@
 """What a rule is, and the kinds of demand a rule can make of a frame.
 
-Belongs here: the vocabulary in which part_rules.py, comparison_rules.py and structure_rules.py are written. No rule, no
-threshold, and no Great Expectations: suites.py turns a demand into an expectation.
+Belongs here: the vocabulary in which part_rules.py, comparison_rules.py, structure_rules.py and golden_rules.py are written.
+No rule, no threshold, and no Great Expectations: suites.py turns a demand into an expectation.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any, Literal
 from connectors.datasets import Checks, Dataset, Part
 from warehouse.schema import Severity
 
-Layer = Literal["part", "provider", "dataset", "comparison", "structure"]
-FrameName = Literal["columns", "observations", "series", "totals", "evidence", "comparison", "pairs", "structure"]
+Layer = Literal["part", "provider", "dataset", "comparison", "structure", "papers"]
+FrameName = Literal[
+    "columns", "observations", "series", "totals", "evidence", "comparison", "pairs", "structure", "printed"
+]
 
 #: The expectation of a column of findings: one aggregate, which costs a fraction of a test of each cell.
 FINDINGS = "ExpectColumnUniqueValueCountToBeBetween"

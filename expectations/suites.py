@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.datasets import Dataset, survey
-from expectations import comparison_rules, part_rules, structure_rules
+from expectations import comparison_rules, golden_rules, part_rules, structure_rules
 from expectations.rules import FINDINGS, Demand, Rule, Subject
 from expectations.structure_rules import StructureEvidence
+from warehouse.papers.changes import Foreseen
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 RULES: tuple[Rule, ...] = (*part_rules.RULES, *comparison_rules.RULES)
-RULE = {rule.id: rule for rule in (*RULES, *structure_rules.RULES)}
+RULE = {rule.id: rule for rule in (*RULES, *structure_rules.RULES, *golden_rules.RULES)}
 
 #: These expectations name their columns themselves.
 _OWN_COLUMNS = ("ExpectCompoundColumnsToBeUnique",)
@@ -48,6 +49,11 @@ def build(dataset: Dataset, part_id: str) -> dict[str, list[Expectation]]:
 def build_structure(evidence: StructureEvidence) -> list[Expectation]:
     """The expectations of a dataset's structure: those that have something to examine, whatever the dataset file says."""
     return [_expectation(rule, demand) for rule, demand in structure_rules.demands(evidence)]
+
+
+def build_printed(foreseen: Foreseen) -> list[Expectation]:
+    """The expectations of what the papers print: those that have something to examine."""
+    return [_expectation(rule, demand) for rule, demand in golden_rules.demands(foreseen)]
 
 
 def _expectation(rule: Rule, demand: Demand) -> Expectation:

@@ -65,7 +65,8 @@ def _run(request: BackfillForm) -> State[Any]:
     for dataset in request.datasets:
         loaded = backfill_dataset(dataset, ask_of(request, dataset), request.reason)
         for outcome in loaded:
-            alerts.announce(outcome.incident)
+            for incident in outcome.incidents:
+                alerts.announce(incident)
         report.publish_refresh(dataset, current.profile, loaded)
         outcomes += loaded
     pipeline.finish(current)

@@ -15,12 +15,14 @@ from connectors import contract
 from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
 from connectors.errors import NoData, QuotaExhausted
-from flows import asking, batch_record, economy, structure_step
+from flows import asking, batch_record, economy, structure_step, verdict_step
 from flows.outcome import FAILED, NO_DATA, Note, Outcome, PartOutcome, message_of, of_part
 from flows.settings import Settings
 from flows.structure_step import Looked
 from warehouse import incidents, line, publish, staging
 from warehouse.errors import FigurekeeperError
+from warehouse.papers import changes
+from warehouse.papers.changes import Foreseen
 from warehouse.publish import Closing
 from warehouse.schema import Decision, IncidentChange, PartData, Payload, Severity
 from warehouse.staging import Confirmed, Staged
@@ -65,7 +67,8 @@ class Run:
         staged, confirmed, parts = self._stage(read)
         parts += [PartOutcome(part, NO_DATA, why=error.what) for part, error in empty.items()]
         parts += [PartOutcome(part, f"{FAILED}{error}") for part, error in errors.items()]
-        judgement = self._judge(staged, looked)
+        foreseen = verdict_step.foresee(self.settings, self.warehouse, staged) if self._news else None
+        judgement = self._judge(staged, looked, foreseen)
         header["parts"] = {part.part: part.change for part in parts}
         publish.record_stage(
             self.warehouse,
@@ -76,7 +79,12 @@ class Run:
             judgement.results if judgement else (),
             header,
         )
-        return self._close(staged, parts, errors, judgement, header["requests"])
+        return self._close(staged, parts, errors, judgement, header["requests"], foreseen)
+
+    @property
+    def _news(self) -> bool:
+        """Whether the provider was asked what it says now, and not what it said once."""
+        return self.now and not self.ask.versions
 
     def _ask(self, address: str, circumstances: Mapping[str, Any]) -> tuple[Fetched, Looked | None, dict[str, Any]]:
         """The provider's answers, what its structures say, and the header of the batch."""
@@ -162,13 +170,16 @@ class Run:
             [of_part(data, item) for data, item in zip(read, found, strict=True)],
         )
 
-    def _judge(self, staged: Sequence[Staged], looked: Looked | None) -> Judgement | None:
-        """What the gate says of new data and of the structure; None when there is neither."""
+    def _judge(
+        self, staged: Sequence[Staged], looked: Looked | None, foreseen: Foreseen | None = None
+    ) -> Judgement | None:
+        """What the gate says of new data, of the structure and of the papers; None when there is neither of the first two."""
         if not staged and looked is None:
             return None
         from expectations import gate
 
-        return gate.judge(self.dataset, [item.evidence for item in staged], looked.evidence if looked else None)
+        structure = looked.evidence if looked else None
+        return gate.judge(self.dataset, [item.evidence for item in staged], structure, foreseen)
 
     def _close(
         self,
@@ -177,12 +188,14 @@ class Run:
         errors: Mapping[str, FigurekeeperError],
         judgement: Judgement | None,
         requests: int,
+        foreseen: Foreseen | None,
     ) -> Outcome:
         decision = judgement.decision if judgement else Decision.UNCHANGED
         if not staged and decision is not Decision.QUARANTINED:  # a structure alone publishes nothing
             decision = Decision.UNCHANGED
         failed = tuple(r for r in judgement.results if not r.success and not r.accepted) if judgement else ()
         message = message_of(decision, parts, judgement, errors)
+        message += verdict_step.in_words(foreseen, held_back=decision is Decision.QUARANTINED)
         edition = publish.close(self.warehouse, self.batch, Closing(decision, self.actor, message, run_id=self.run_id))
         if edition is not None:
             message += f"; edition {edition}"
@@ -201,7 +214,8 @@ class Run:
             results=judgement.results if judgement else (),
             failed_checks=failed,
             parts=tuple(parts),
-            incident=self._incident(decision, message, errors, staged),
+            incident=self._incident(decision, message, errors, staged, foreseen),
+            verdicts=self._verdicts(foreseen, edition) if edition is not None else (),
             exhausted=next((error for error in errors.values() if isinstance(error, QuotaExhausted)), None),
         )
 
@@ -211,6 +225,7 @@ class Run:
         message: str,
         errors: Mapping[str, FigurekeeperError],
         staged: Sequence[Staged] = (),
+        foreseen: Foreseen | None = None,
     ) -> IncidentChange | None:
         store, name = self.warehouse, self.dataset.id
         unread = self._unread(errors) if errors else None
@@ -220,12 +235,20 @@ class Run:
                 f"{message}. The last good data keep serving. Next: look at the checks of batch {self.batch}, then "
                 f"release or discard it (deployment 'review', or `figurekeeper release {self.batch} --reason … --by …`)."
             )
+            if foreseen is not None and foreseen.changes:
+                text += f"\nA release would change what is said of the papers:\n{changes.told(foreseen.changes)}"
             return incidents.open_or_count(store, name, "quarantine", Severity.CRITICAL, title, text, self.batch)
         if errors:
             return unread
         if self.ask != Ask() or not self.now:
             return None
         return incidents.close_open(store, name, self.batch, f"the refresh of batch {self.batch} was good: {message}")
+
+    def _verdicts(self, foreseen: Foreseen | None, edition: int) -> tuple[IncidentChange, ...]:
+        """What the publish means to editors."""
+        if foreseen is None:
+            return ()
+        return verdict_step.after(self.settings, self.warehouse, self.batch, edition, note=self.note, foreseen=foreseen)
 
     def _unread(self, errors: Mapping[str, FigurekeeperError]) -> IncidentChange | None:
         """One incident for all parts that could not be read; equal errors are told once."""

@@ -90,6 +90,7 @@ def deliver_pending(settings: Settings) -> tuple[list[Notice], list[NotDelivered
 
 def _notice(settings: Settings, row: Any, transition: Transition, channel: str) -> Notice:
     opened = transition == "opened"
+    over = "the changed verdicts are dealt with" if row["kind"] == incidents.VERDICT else f"{row['kind']} is over"
     return Notice(
         incident=row["incident"],
         transition=transition,
@@ -97,7 +98,7 @@ def _notice(settings: Settings, row: Any, transition: Transition, channel: str) 
         dataset=row["dataset"],
         kind=row["kind"],
         severity=row["severity"],
-        title=row["title"] if opened else f"{row['dataset']}: closed, {row['kind']} is over",
+        title=row["title"] if opened else f"{row['dataset']}: closed, {over}",
         text=row["text"] if opened else f"How it ended: {row['closing']}. It was: {row['title']}.",
         at=row["opened_at"] if opened else row["closed_at"],
         profile=settings.profile,

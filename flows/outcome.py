@@ -61,7 +61,13 @@ class Outcome:
     failed_checks: tuple[CheckResult, ...] = ()
     parts: tuple[PartOutcome, ...] = ()
     incident: IncidentChange | None = None
+    verdicts: tuple[IncidentChange, ...] = ()
     exhausted: QuotaExhausted | None = None
+
+    @property
+    def incidents(self) -> tuple[IncidentChange, ...]:
+        """All that were opened or closed: the operator's, and the editors' over changed verdicts."""
+        return (*((self.incident,) if self.incident else ()), *self.verdicts)
 
     @property
     def unread(self) -> tuple[str, ...]:

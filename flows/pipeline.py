@@ -19,7 +19,7 @@ from connectors.datasets import Dataset
 from connectors.errors import QuotaExhausted
 from connectors.files.manifest import GUIDE
 from connectors.stored import Loading
-from flows import batch_record, catalogue, economy, taking
+from flows import batch_record, catalogue, economy, taking, verdict_step
 from flows.addresses import Addresses
 from flows.batch import Run, record_failure
 from flows.outcome import Note, Outcome, PartOutcome
@@ -242,9 +242,17 @@ def refresh(
 
 
 def decide(
-    settings: Settings, batch_id: str, action: Action, *, reason: str, by: str, run_id: str | None = None
+    settings: Settings,
+    batch_id: str,
+    action: Action,
+    *,
+    reason: str,
+    by: str,
+    run_id: str | None = None,
+    note: Note = print,
 ) -> Outcome:
-    """Carry out a person's decision on a batch; a quarantine's incident closes with the last one that waits.
+    """Carry out a person's decision on a batch; a quarantine's incident closes with the last one that waits, and editors hear
+    of verdicts that the decision changes.
 
     Raises UnknownBatch, WrongState, UsageError (reason or name missing).
     """
@@ -254,10 +262,13 @@ def decide(
     message = f"{told} (it was {batch['message']})"
     edition = publish.decide(warehouse, batch_id, Closing(_DECISIONS[action], by, message, reason, run_id))
     incident = None
+    verdicts = verdict_step.after(settings, warehouse, batch_id, edition, note=note) if edition is not None else ()
     if action != "void":
         incident = incidents.close_open(warehouse, batch["dataset"], batch_id, told, ("quarantine",))
     publish.flush(warehouse)
-    return Outcome(batch["dataset"], batch_id, _DECISIONS[action], message, edition=edition, incident=incident)
+    return Outcome(
+        batch["dataset"], batch_id, _DECISIONS[action], message, edition=edition, incident=incident, verdicts=verdicts
+    )
 
 
 def _stopped(error: QuotaExhausted, left: Sequence[str]) -> QuotaExhausted:

@@ -78,7 +78,8 @@ def refresh_dataset(request: RefreshForm) -> State[Any]:
         alerts.announce(getattr(error, "incident", None))
         return Failed(message=str(error))
     for outcome in outcomes:
-        alerts.announce(outcome.incident)
+        for incident in outcome.incidents:
+            alerts.announce(incident)
     current = settings.load()
     report.publish_refresh(request.dataset, current.profile, outcomes)
     published = [outcome for outcome in outcomes if outcome.edition is not None]

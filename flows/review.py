@@ -53,7 +53,8 @@ def review(request: ReviewForm) -> State[Any]:
         )
     except FigurekeeperError as error:
         return Failed(message=str(error))
-    alerts.announce(outcome.incident)
+    for incident in outcome.incidents:
+        alerts.announce(incident)
     report.publish_review(outcome, held_against(current, request.batch), request.decision, request.by, request.reason)
     pipeline.finish(current)
     return Completed(message=outcome.message)

@@ -1,4 +1,5 @@
-"""Incidents: something needs a person; opened once, counted while it lasts, closed by the next good refresh.
+"""Incidents: something needs a person; opened once, counted while it lasts, closed by the next good refresh. An editor's, of a
+batch that changed verdicts on papers, lasts until the verdicts are back or the editor has taken note of it.
 
 Belongs here: the tables of incidents and of delivered notices, what happens to them, what the journal tells of it, and which
 batches wait for a person. Texts come from the caller, deliveries are the caller's too.
@@ -14,12 +15,15 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import RowMapping
 
 from warehouse import clock, ledger
+from warehouse.errors import UsageError, WrongState
 from warehouse.schema import Basis, Decision, IncidentChange, Severity, Transition
 from warehouse.store import Warehouse
 
 _HELD_BACK = "quarantine"
 #: A good refresh closes both kinds; a quarantine stays open while a person must decide on a batch (`undecided`).
 KINDS = (_HELD_BACK, "failure")
+#: An editor's: a batch changed what we say of printed statements.
+VERDICT = "verdict"
 _NOTHING_READ = (Decision.FAILED.value, Decision.ABANDONED.value)
 _OF_OLD = (Basis.ARCHIVE.value, Basis.CARRIED.value)
 
@@ -30,27 +34,71 @@ def open_or_count(
     """Open an incident; when one of this kind is open for the dataset, count the occurrence and return None."""
     columns = ledger.incidents.c
     at = clock.to_text(clock.now())
-    open_now = select(columns.incident).where(
+    standing = select(columns.incident).where(
         columns.dataset == dataset, columns.kind == kind, columns.closed_at.is_(None)
     )
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        number = connection.execute(open_now).scalar_one_or_none()
+        number = connection.execute(standing).scalar_one_or_none()
         if number is not None:
             _happens(connection, {"incident": number, "transition": "counted", "last_at": at, "text": text})
             return None
-        row = {
-            "dataset": dataset,
-            "kind": kind,
-            "severity": severity.value,
-            "title": title,
-            "text": text,
-            "opened_at": at,
-            "opened_by": batch_id,
-            "occurrences": 1,
-            "last_at": at,
-        }
-        number = _happens(connection, {**row, "transition": "opened"})
-    return IncidentChange(number, kind, dataset, "opened", title, text)
+        return _opened(connection, dataset, kind, severity, title, text, batch_id)
+
+
+def open_new(
+    warehouse: Warehouse, dataset: str, kind: str, severity: Severity, title: str, text: str, batch_id: str
+) -> IncidentChange:
+    """Open an incident of this batch's own, whatever is open already."""
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        return _opened(connection, dataset, kind, severity, title, text, batch_id)
+
+
+def acknowledge(warehouse: Warehouse, incident: int, *, reason: str, by: str) -> IncidentChange:
+    """Close an editor's incident on a person's word: who took note of it, and what comes of it.
+
+    Raises UsageError for an unknown number or without reason and name; WrongState when it is closed, or no editor's.
+    """
+    if not reason.strip() or not by.strip():
+        raise UsageError(
+            "an acknowledgement needs a reason and a name", next_step="say why with --reason and who you are with --by"
+        )
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        query = select(ledger.incidents).where(ledger.incidents.c.incident == incident)
+        row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise UsageError(
+                f"there is no incident {incident}", next_step="`figurekeeper status` lists those that are open"
+            )
+        if row["closed_at"] is not None:
+            raise WrongState(
+                f"incident {incident} is closed since {row['closed_at'][:16]}: {row['closing']}",
+                next_step="nothing is left to be done",
+                dataset=row["dataset"],
+            )
+        if row["kind"] != VERDICT:
+            raise WrongState(
+                f"incident {incident} is of kind {row['kind']}, which ends with its cause and not with a word",
+                next_step=f"do what it says: {row['text']}",
+                dataset=row["dataset"],
+            )
+        return _closed(connection, row, by, f"acknowledged by {by}: {reason}")
+
+
+def close_one(warehouse: Warehouse, incident: int, batch_id: str, text: str) -> IncidentChange:
+    """Close one open incident."""
+    query = select(ledger.incidents).where(ledger.incidents.c.incident == incident)
+    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
+        return _closed(connection, connection.execute(query).mappings().one(), batch_id, text)
+
+
+def open_now(warehouse: Warehouse, dataset: str, kind: str) -> list[dict[str, Any]]:
+    """The open incidents of a kind and dataset, oldest first: rows of the table incidents."""
+    columns = ledger.incidents.c
+    query = select(ledger.incidents).where(
+        columns.dataset == dataset, columns.kind == kind, columns.closed_at.is_(None)
+    )
+    with warehouse.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query.order_by(columns.incident)).mappings()]
 
 
 def close_open(
@@ -63,16 +111,13 @@ def close_open(
     if undecided(warehouse, dataset):
         kinds = tuple(kind for kind in kinds if kind != _HELD_BACK)
     columns = ledger.incidents.c
-    at = clock.to_text(clock.now())
-    open_now = select(ledger.incidents).where(
+    standing = select(ledger.incidents).where(
         columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None)
     )
     closed: IncidentChange | None = None
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        for row in connection.execute(open_now.order_by(columns.incident)).mappings().all():
-            body = {"incident": row["incident"], "closed_at": at, "closed_by": batch_id, "text": text}
-            _happens(connection, {**body, "transition": "closed"})
-            closed = IncidentChange(row["incident"], row["kind"], dataset, "closed", row["title"], text)
+        for row in connection.execute(standing.order_by(columns.incident)).mappings().all():
+            closed = _closed(connection, row, batch_id, text)
     return closed
 
 
@@ -164,6 +209,31 @@ def apply(connection: Connection, kind: str, body: Mapping[str, Any]) -> int:
         told["closing"] = told.pop("text")
     connection.execute(update(ledger.incidents).where(columns.incident == number).values(told))
     return int(number)
+
+
+def _opened(
+    connection: Connection, dataset: str, kind: str, severity: Severity, title: str, text: str, batch_id: str
+) -> IncidentChange:
+    at = clock.to_text(clock.now())
+    body = {
+        "dataset": dataset,
+        "kind": kind,
+        "severity": severity.value,
+        "title": title,
+        "text": text,
+        "opened_at": at,
+        "opened_by": batch_id,
+        "occurrences": 1,
+        "last_at": at,
+    }
+    number = _happens(connection, {**body, "transition": "opened"})
+    return IncidentChange(number, kind, dataset, "opened", title, text)
+
+
+def _closed(connection: Connection, row: RowMapping, by: str, text: str) -> IncidentChange:
+    body = {"incident": row["incident"], "closed_at": clock.to_text(clock.now()), "closed_by": by, "text": text}
+    _happens(connection, {**body, "transition": "closed"})
+    return IncidentChange(row["incident"], row["kind"], row["dataset"], "closed", row["title"], text)
 
 
 def _happens(connection: Connection, body: Mapping[str, Any]) -> int:

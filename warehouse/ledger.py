@@ -212,12 +212,12 @@ incidents = Table(
     metadata,
     Column("incident", Integer, primary_key=True, autoincrement=True),
     _text("dataset"),
-    _text("kind"),  # quarantine, failure
+    _text("kind"),  # quarantine, failure, verdict
     _text("severity"),
     _text("title"),
     _text("text"),
     _text("opened_at"),
-    _text("opened_by"),  # batch
+    _text("opened_by"),  # batch; `closed_by` as well, or the name of the person who took note
     Column("occurrences", Integer, nullable=False),
     _text("last_at"),
     _text("closed_at", null=True),

@@ -21,7 +21,7 @@ from warehouse.contents import read_vintage
 from warehouse.errors import UsageError
 from warehouse.files import write_durably
 from warehouse.pages import fill
-from warehouse.revisions import Row
+from warehouse.revisions import Printed, Row
 from warehouse.store import Warehouse
 from warehouse.triangle import Triangle, lay_out, svg
 
@@ -48,15 +48,18 @@ class EditionReport:
     begun: dict[str, int]
 
 
-def write(warehouse: Warehouse) -> list[Path]:
-    """Write the pages of editions that have none yet, with their tables, and the index; returns the paths of new pages."""
+def write(warehouse: Warehouse, printed: Printed | None = None) -> list[Path]:
+    """Write the pages of editions that have none yet, with their tables, and the index; returns the paths of new pages.
+
+    `printed`: which observations papers print, as in warehouse.papers.printed_cells.
+    """
     folder = warehouse.root / "pages" / "revisions"
     editions = lineage.editions(warehouse, limit=MOST_PAGES)
     written = []
     for about in editions:
         path = folder / f"{about['edition']}.html"
         if not path.exists():
-            found = report(warehouse, about)
+            found = report(warehouse, about, printed)
             write_csv(path.with_suffix(".csv"), found.rows)
             write_durably(path, render(warehouse, found).encode())
             written.append(path)
@@ -65,7 +68,7 @@ def write(warehouse: Warehouse) -> list[Path]:
     return written
 
 
-def report(warehouse: Warehouse, about: Row) -> EditionReport:
+def report(warehouse: Warehouse, about: Row, printed: Printed | None = None) -> EditionReport:
     """What an edition changed: every vintage that begins to stand in it, against its neighbour in that edition."""
     edition = about["edition"]
     with warehouse.engine.connect() as connection:
@@ -77,7 +80,7 @@ def report(warehouse: Warehouse, about: Row) -> EditionReport:
             if step.vintage["published_in"] == edition
         ]
     causes = Causes(warehouse, edition)
-    rows = [row for step in found for row in revisions.changes(step, causes)]
+    rows = [row for step in found for row in revisions.changes(step, causes, printed)]
     begun = sum(row["published_in"] == edition for row in standing)
     return EditionReport(about, rows, {"compared": len(found), "first": begun - len(found)})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.datasets import enabled_ids, load, survey
-from expectations import structure_rules, suites
+from expectations import golden_rules, structure_rules, suites
 from expectations.rules import SINGLE
 from tests.expectations.samples import dataset
 from warehouse.schema import Severity
@@ -68,7 +68,7 @@ def test_an_unknown_part_is_an_error() -> None:
 
 
 def test_rules_are_named_and_explained() -> None:
-    rules = (*suites.RULES, *structure_rules.RULES)
+    rules = (*suites.RULES, *structure_rules.RULES, *golden_rules.RULES)
     assert len(suites.RULE) == len(rules)
     for rule in rules:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.id)

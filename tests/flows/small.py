@@ -21,7 +21,10 @@ def small(name: str, parts: Sequence[str] | None = None) -> Dataset:
     whole = datasets.load(name)
     few = {"min_observations": None, "entities_required": None}
     kept = [part for part in whole.parts if parts is None or part.id in parts]
-    kept = [part.model_copy(update={"ratio": None, "checks": part.checks.model_copy(update=few)}) for part in kept]
+    kept = [
+        part.model_copy(update={"ratio": None, "besides": (), "checks": part.checks.model_copy(update=few)})
+        for part in kept
+    ]
     if whole.provider == "nbs":
         return whole.model_copy(update={"parts": tuple(kept)})
     checks = whole.checks.model_copy(update=few | {"entities_required": ECONOMIES})
