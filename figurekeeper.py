@@ -5,9 +5,13 @@
     fk.revisions("oecd.sbrd", since="2025")
     fk.lineage("oecd.sbrd:CHN.G_PPP", "2018")
     fk.editions()
+    fk.papers("paper001", as_of="2021-12-31")
+    fk.claim("paper001-c021")
+    fk.exhibit("paper003-fig3")
     fk.sql('select * from "current" limit 5')
 
-Re-exports only; the questions themselves are in warehouse/questions.py, warehouse/revisions.py and warehouse/lineage.py.
+Re-exports only; the questions themselves are in warehouse/questions.py, warehouse/revisions.py, warehouse/lineage.py and
+warehouse/papers/asking.py.
 Home and profile come from FIGUREKEEPER_HOME and FIGUREKEEPER_PROFILE; `frame.attrs["profile"]` says whose figures a frame holds.
 """
 
@@ -27,7 +31,22 @@ from warehouse.store import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FigurekeeperError", "UsageError", "editions", "lineage", "revisions", "series", "sql", "values", "vintages"]
+    from warehouse.papers.catalogue import Catalogue
+
+__all__ = [
+    "FigurekeeperError",
+    "UsageError",
+    "claim",
+    "editions",
+    "exhibit",
+    "lineage",
+    "papers",
+    "revisions",
+    "series",
+    "sql",
+    "values",
+    "vintages",
+]
 
 
 def _open() -> Warehouse:
@@ -84,7 +103,11 @@ def revisions(
     of: str | None = None, *, since: str | int | date | None = None, edition: int | str | None = None
 ) -> pd.DataFrame:
     """Changes between neighbouring vintages of a dataset, series or batch; columns as in warehouse.revisions.revisions."""
-    return _frame(_revisions.revisions(_open(), of, since=_text(since), edition=edition))
+    from warehouse.papers import printed_cells
+
+    warehouse = _open()
+    printed = printed_cells.texts(warehouse, _catalogue())
+    return _frame(_revisions.revisions(warehouse, of, since=_text(since), edition=edition, printed=printed))
 
 
 def lineage(
@@ -97,6 +120,55 @@ def lineage(
 def editions(limit: int = 30) -> pd.DataFrame:
     """The newest editions first, with the id that a paper cites; columns as in warehouse.lineage.editions."""
     return _frame(_lineage.editions(_open(), limit=limit))
+
+
+def papers(
+    paper: str | None = None,
+    *,
+    as_of: str | int | date | None = None,
+    edition: int | str | None = None,
+) -> pd.DataFrame:
+    """A row a statement of one paper (None: of all, your own too) with its verdict; columns as in warehouse.papers.rows.of.
+
+    `as_of` leaves out what became known later. Raises UsageError.
+    """
+    from warehouse.papers import asking, rows
+
+    found = asking.of_paper(_open(), _catalogue(), paper, asking.When(_text(as_of), edition))
+    return _frame([rows.of(one) for one in found])
+
+
+def claim(statement: str, *, as_of: str | int | date | None = None, edition: int | str | None = None) -> dict[str, Any]:
+    """Everything behind the verdict on one statement, such as "paper001-c021"; keys as in warehouse.papers.asking.claim."""
+    from warehouse.papers import asking
+
+    return asking.claim(_open(), _catalogue(), statement, asking.When(_text(as_of), edition))
+
+
+def exhibit(which: str, *, as_of: str | int | date | None = None, edition: int | str | None = None) -> pd.DataFrame:
+    """A figure or table such as "paper003-fig3"; columns as in warehouse.papers.figures.exhibits.table.
+
+    `frame.attrs` holds profile, edition (the id to cite), title, source (with licence), unit, note and citation. Raises
+    UsageError.
+    """
+    from warehouse.papers import asking
+
+    told = asking.exhibit(_open(), _catalogue(), which, asking.When(_text(as_of), edition))
+    frame = _frame(list(told.rows))
+    frame.attrs |= asking.attributes(told)
+    return frame
+
+
+def _catalogue() -> Catalogue:
+    """The papers, ours and the user's own; a file of theirs that is wrong is told as a warning, and hides no other."""
+    import warnings
+
+    from warehouse.papers import catalogue
+
+    found = catalogue.load(_settings.load().papers)
+    for error in found.wrong.values():
+        warnings.warn(str(error), stacklevel=3)
+    return found
 
 
 def sql(query: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import doctor, keep, load, output, plan, targets
+from flows import doctor, editors, export, keep, load, output, papers, plan, site, targets
 from flows.output import Format
 from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
@@ -119,7 +119,7 @@ def refresh(
             for outcome in outcomes:
                 quarantined = quarantined or outcome.decision.value == "quarantined"
                 failed = failed or bool(outcome.unread)
-                changed = changed or outcome.edition is not None or outcome.incident is not None
+                changed = changed or outcome.edition is not None or bool(outcome.incidents)
                 output.tell(outcome)
         if changed or failed:
             pipeline.finish(settings)
@@ -179,10 +179,11 @@ def revisions(
     """What changed between neighbouring vintages, newest first, with kind and cause; noise is left out."""
     from itertools import islice
 
+    from flows import overview
     from warehouse import revisions as ask
 
     warehouse = _warehouse()
-    found = ask.iter_revisions(warehouse, of, since=since, edition=edition)
+    found = ask.iter_revisions(warehouse, of, since=since, edition=edition, printed=overview.printed(_settings()))
     if to is not None:
         from warehouse.revision_pages import write_csv
 
@@ -344,8 +345,9 @@ def maintain(
         raise typer.Exit(1)
 
 
-for command in (*plan.COMMANDS, *load.COMMANDS, *doctor.COMMANDS, *keep.COMMANDS):
-    app.command()(command)
+for module in (plan, load, papers, export, site, editors, doctor, keep):
+    for command in module.COMMANDS:
+        app.command()(command)
 
 
 def _why_empty(warehouse: Warehouse, series: list[str], edition: str | None) -> str:

@@ -145,7 +145,7 @@ def _indented(value: Any, indent: str) -> None:
                 print(f"{indent}{name}")
                 _indented(inner, indent + "  ")
             else:
-                said = ("yes" if inner else "no") if isinstance(inner, bool) else _short(inner)
+                said = ("yes" if inner else "no") if isinstance(inner, bool) else short(inner)
                 print(f"{indent}{name:<{width}}  {said}".rstrip())
     elif isinstance(value, list):
         for number, inner in enumerate(value):
@@ -153,7 +153,7 @@ def _indented(value: Any, indent: str) -> None:
                 print(f"{indent}·")
             _indented(inner, indent)
     else:
-        print(f"{indent}{_short(value)}")
+        print(f"{indent}{short(value)}")
 
 
 def _table(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
@@ -224,10 +224,10 @@ def _blocks(records: Sequence[Mapping[str, str]], names: Sequence[str]) -> None:
 
 
 def _cell(name: str, value: Any) -> str:
-    return f"{value:.6g}" if name in _COMPUTED and value is not None else _short(value)
+    return f"{value:.6g}" if name in _COMPUTED and value is not None else short(value)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """A value for people: minutes instead of microseconds, a number with all its digits, no None."""
     if value is None or value == [] or value == {}:
         return ""

@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     datasets: Annotated[DirectoryPath, AfterValidator(Path.resolve)] | None = Field(
         None, description="a folder of your own dataset files, which count beside ours"
     )
+    papers: Annotated[DirectoryPath, AfterValidator(Path.resolve)] | None = Field(
+        None, description="a folder of your own papers, which count beside ours and stay private"
+    )
+    pages: bool = Field(
+        True, description="whether each run renews the pages of the papers; else `figurekeeper pages` does"
+    )
     sandbox_url: str | None = Field(None, description="a running sandbox; unset: one is started when needed")
     webhook_url: SecretStr | None = Field(None, description="notices are posted here as JSON, besides the inbox")
     port: int = Field(4200, description="of the Prefect server that `figurekeeper up` starts")

@@ -17,6 +17,8 @@ OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed")
 # A developer's own settings must not reach the tests; those that need some set them.
 for name in [name for name in os.environ if name.startswith("FIGUREKEEPER_")]:
     del os.environ[name]
+# Hundreds of runs need no site of the papers each; the tests of the site build it, and the main job does, as users do.
+os.environ["FIGUREKEEPER_PAGES"] = "false"
 
 
 @pytest.hookimpl(trylast=True)

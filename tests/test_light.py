@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_and_values_load_nothing_heavy(home: Path) -> None:
     listing = _run(home, sys.executable, "-m", "flows.cli", "series", "--format", "json")
     series = json.loads(listing.stdout)[0]["series"]
-    for arguments in (["--help"], ["values", series, "--format", "json"]):
+    for arguments in (["--help"], ["papers", "--help"], ["values", series, "--format", "json"]):
         answer = _run(home, sys.executable, "-c", PROBE, *arguments)
         said = json.loads(answer.stderr.splitlines()[-1])
         assert series in answer.stdout or "Usage" in answer.stdout

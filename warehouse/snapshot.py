@@ -1,12 +1,13 @@
 """The analysts' file: a read-only indicators.duckdb beside the tables, written anew after each run and renamed into place.
 
-It holds the current values as a table, the readings that count, every visible vintage as views over the Parquet files, and a
-comment on every column; an open connection keeps the old file and neither stops a refresh nor sees half of one. Nothing is
-stored here that the tables do not hold.
+It holds the current values as a table, the readings that count, every visible vintage as views over the Parquet files, the
+verdicts on papers (papers/tables), and a comment on every column; an open connection keeps the old file and neither stops a
+refresh nor sees half of one. Nothing is stored here that the tables do not hold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from warehouse.cells import Equality
 from warehouse.errors import UsageError
 from warehouse.files import replacing
 from warehouse.lineage import batches, datasets
+from warehouse.papers import tables
 from warehouse.store import Warehouse
 
 _COMMENTS = {
@@ -196,7 +198,7 @@ def write(warehouse: Warehouse) -> Path:
         stamp = clock.to_text(clock.now())
         database.execute("create table edition as select ? as edition, ? as profile, ? as written_at",
                          [edition, warehouse.profile, stamp])  # fmt: skip
-        _comment(database)
+        _comment(database, tables.write(database, warehouse, edition))
     return path
 
 
@@ -308,11 +310,13 @@ def _answering(known: str = "", read: str = "") -> str:
         )"""
 
 
-def _comment(database: duckdb.DuckDBPyConnection) -> None:
-    """Say of every column what it is; a column nobody has described is a mistake of ours."""
+def _comment(database: duckdb.DuckDBPyConnection, told: Mapping[tuple[str, str], str]) -> None:
+    """Say of every column what it is, as `told` by its table or else by its name; one that nobody has described is a mistake."""
     rows = database.execute(
         "select table_name, column_name from duckdb_columns() where not internal and database_name = current_database()"
     ).fetchall()
+    database.execute("begin")  # one transaction: a commit for each comment would take longer than all else
     for table, column in rows:
-        text = _COMMENTS[column].replace("'", "''")
+        text = (told.get((table, column)) or _COMMENTS[column]).replace("'", "''")
         database.execute(f"""comment on column "{table}"."{column}" is '{text}'""")
+    database.execute("commit")

@@ -96,7 +96,8 @@ def test_nbs_figures_are_held_with_their_unit(home: Path) -> None:
 
 
 def test_everything_that_comes_out_says_sandbox(home: Path) -> None:
-    assert "SANDBOX" in (home / "sandbox" / "pages" / "index.html").read_text()
+    for page in ("index.html", "en/index.html", "zh/index.html", "zh/paper003-fig3.html"):
+        assert "SANDBOX" in (home / "sandbox" / "pages" / page).read_text(), page
     with duckdb.connect(str(home / "sandbox" / "indicators.duckdb"), read_only=True) as database:
         assert database.execute("select profile from edition").fetchall() == [("sandbox",)]
 

@@ -1,0 +1,125 @@
+"""`figurekeeper papers`: verdicts on papers, and papers of one's own; part of the command line (cli).
+
+Belongs here: arguments. The questions are in warehouse/papers/asking.py, how answers are printed is in verdict_tables.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows import targets, verdict_tables
+from flows.output import Format
+from flows.verdict_tables import Language
+from warehouse.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from warehouse.papers.asking import When
+    from warehouse.papers.catalogue import Catalogue
+    from warehouse.store import Warehouse
+
+
+def papers(
+    paper: Annotated[str | None, typer.Argument(metavar="[PAPER]", help="such as paper001; all when left out")] = None,
+    claim: Annotated[str | None, typer.Option("--claim", metavar="ID", help="everything behind one verdict")] = None,
+    exhibit: Annotated[str | None, typer.Option("--exhibit", metavar="ID", help="a figure or table as rows")] = None,
+    verdict: Annotated[str | None, typer.Option("--verdict", help="only these, in English or Chinese words")] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="only what changed since the paper's days")] = False,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="as known on 2021, 2021-12 or 2021-12-31")
+    ] = None,
+    edition: Annotated[
+        str | None, typer.Option("--edition", help="number or id, for an answer that never changes")
+    ] = None,
+    lang: Annotated[Language, typer.Option("--lang", help="language of statements and verdicts")] = Language.EN,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="FILE", help="a paper of your own: mistakes, or verdicts; nothing is kept"),
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            "--template", metavar="FILE", callback=targets.file, help="write a .yaml, .xlsx or .csv to fill in"
+        ),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="how to print")] = Format.TABLE,
+) -> None:
+    """Verdicts on the figures, tables and claims of papers: as printed, as known in their days, and now."""
+    from flows import settings
+    from warehouse.papers import asking
+    from warehouse.papers.asking import When
+
+    _one_question(PAPER=paper, claim=claim, exhibit=exhibit, check=check, template=template)
+    _one_question(verdict=verdict, claim=claim, exhibit=exhibit, check=check, template=template)
+    _one_question(changed=changed or None, claim=claim, exhibit=exhibit, check=check, template=template)
+    current, asked = settings.load(), When(as_of, edition)
+    if check is not None:
+        return _check(current, check, asked, lang, form)
+    catalogue = _catalogue(current)
+    if template is not None:
+        return _template(template, catalogue, lang)
+    warehouse = _warehouse(current)
+    profile = warehouse.profile
+    if claim is not None:
+        found = asking.claim(warehouse, catalogue, claim, asked)
+        verdict_tables.claim(found, form, lang, profile)
+    elif exhibit is not None:
+        verdict_tables.exhibit(asking.exhibit(warehouse, catalogue, exhibit, asked).rows, form, lang, profile)
+    elif paper is None and verdict is None and not changed:
+        verdict_tables.states(asking.judged(warehouse, catalogue, when=asked).values(), form, lang, profile)
+    else:
+        chosen = asking.of_paper(warehouse, catalogue, paper, asked, verdict=verdict, changed=changed)
+        verdict_tables.statements(chosen, catalogue, form, lang, profile, changed=changed)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (papers,)
+
+
+def _one_question(**given: Any) -> None:
+    """Raise UsageError when a command asks two things at once."""
+    named = [name if name.isupper() else f"--{name}" for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} exclude each other", next_step="ask for one of them")
+
+
+def _warehouse(settings: Settings) -> Warehouse:
+    from warehouse.store import Warehouse
+
+    return Warehouse(**settings.place, create=False)
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    """The papers, ours and the user's own; a file of theirs that is wrong is told, and hides no other."""
+    from warehouse.papers import catalogue
+
+    found = catalogue.load(settings.papers)
+    for error in found.wrong.values():
+        print(f"figurekeeper: {error}", file=sys.stderr)
+    return found
+
+
+def _check(settings: Settings, path: Path, asked: When, lang: Language, form: Format) -> None:
+    """Say every mistake of a paper's file, or what each of its claims comes out as."""
+    from warehouse.papers import asking, catalogue
+
+    paper, taken = catalogue.load_own(path)
+    for line in taken:
+        print(f"taken: {line}", file=sys.stderr)
+    whole = catalogue.load(None).with_paper(paper)
+    warehouse = _warehouse(settings)
+    found = asking.of_paper(warehouse, whole, paper.id, asked)
+    verdict_tables.statements(found, whole, form, lang, warehouse.profile)
+    kept = f"put it into {settings.papers}" if settings.papers else "set FIGUREKEEPER_PAPERS to the folder it lies in"
+    print(f"{path.name} has no mistakes; nothing was kept. To keep it: {kept}.", file=sys.stderr)
+
+
+def _template(path: Path, catalogue: Catalogue, lang: Language) -> None:
+    from warehouse.papers import own_template
+
+    own_template.write(path, catalogue, lang.value)
+    print(f"{path}: fill it in, then figurekeeper papers --check {path}")
