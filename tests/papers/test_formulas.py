@@ -50,6 +50,17 @@ def test_an_economy_is_not_withheld_for_the_gap_of_another(three: Held) -> None:
     assert found["KOR", "2017"] == (None, ("KOR 2017",))
 
 
+def test_rows_that_only_the_formula_can_tell_come_in_one_order() -> None:
+    observations = made_up.held(WORDS, {"x": {(area, "2016"): 1.0 for area in ("USA", "KOR", "DEU", "CHN")}})
+    found = ask(observations, formula("everyone", "2016", entities=()))
+    assert [number.entity for number in found] == ["CHN", "DEU", "KOR", "USA"]
+
+
+def test_the_economy_without_a_value_among_those_that_are_ranked_is_named(three: Held) -> None:
+    (number,) = ask(three, formula("rank", "2017", entities=("KOR",)))
+    assert (number.value, number.missing) == (None, ("KOR 2017",))
+
+
 def test_growth_wants_the_year_before_and_skips_none(three: Held) -> None:
     (number,) = ask(three, formula("growth", "2016", entities=("CHN",)))
     assert (number.value, number.missing) == (None, ("CHN 2015",))

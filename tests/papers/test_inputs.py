@@ -121,10 +121,40 @@ def test_another_unit_than_expected_is_a_clash(warehouse: Warehouse) -> None:
         assert told.en == "the provider's unit is percent, not per mille"
 
 
+def test_a_vintage_in_another_unit_gives_none_of_its_numbers(warehouse: Warehouse) -> None:
+    changed = makers.part({("KOR.X", "2017"): 45.5}, "2023-01-02", stamp="2023-01-01", unit="per mille")
+    makers.load(warehouse, changed)
+    with inputs.hold(warehouse, WORDS) as found:
+        states = found.states(["x"])
+        assert [value(found, "x", "KOR", state) for state in states] == [4.55, 4.07e6, None]
+        told = [found.clash("x", state) for state in states]
+        assert found.why_not("x") is None
+    assert [one and one.en for one in told] == [None, None, "the provider's unit is per mille, not percent"]
+
+
 def test_a_number_taken_from_a_paper_is_known_as_that_papers_own(observed: Held) -> None:
-    assert observed.own_number("labelled", "mine")
-    assert not observed.own_number("labelled", "min")
-    assert not observed.own_number("x", "mine")
+    (state,) = observed.states(["labelled"])
+    assert observed.own_number("labelled", "mine", state)
+    assert not observed.own_number("labelled", "min", state)
+    assert not observed.own_number("x", "mine", observed.states(["x"])[0])
+    assert observed.disowned("labelled", state) is None
+
+
+def test_a_vintage_is_judged_by_its_own_notes(warehouse: Warehouse) -> None:
+    cells = {("0.Z", "2017"): 8.0}
+    noted = makers.part(cells, "2023-01-02", name="q", label="产值", unit="亿元", notes="SANDBOX: from a chart")
+    makers.load(warehouse, noted)
+    with inputs.hold(warehouse, WORDS) as found:
+        states = found.states(["labelled"])
+        assert [found.own_number("labelled", "mine", state) for state in states] == [True, False]
+        assert [found.disowned("labelled", state) for state in states] == [None, "SANDBOX: from a chart"]
+
+
+def test_a_vintage_is_no_older_than_the_last_year_it_tells_of(warehouse: Warehouse) -> None:
+    projected: makers.Cells = {("KOR.X", "2017"): 4.0, ("KOR.X", "2050"): 5.0}
+    makers.load(warehouse, makers.part(projected, "2023-01-02", stamp="2023-01-01"))
+    with inputs.hold(warehouse, WORDS) as found:
+        assert [found.last_year(state) for state in found.states(["x"])] == [2017, 2017, None]
 
 
 def test_an_edition_answers_for_ever_as_it_did(warehouse: Warehouse) -> None:
@@ -172,6 +202,11 @@ def test_every_measure_of_held_datasets_is_found_in_its_unit(papers: Catalogue, 
 
 def test_the_nbs_number_of_a_paper_is_no_proof_for_it(papers: Catalogue, held: Held) -> None:
     assert papers.measures["nbs-fdi-japan"].multiplier == 8
-    assert held.own_number("nbs-fdi-japan", "paper000")
-    assert not held.own_number("nbs-fdi-japan", "paper004")
-    assert not held.own_number("nbs-patent-applications", "paper004")
+    for measure, paper, own in (
+        ("nbs-fdi-japan", "paper000", True),
+        ("nbs-fdi-japan", "paper004", False),
+        ("nbs-patent-applications", "paper004", False),
+    ):
+        (state,) = held.states([measure])
+        assert held.own_number(measure, paper, state) is own
+        assert (held.disowned(measure, state) or "").startswith("SANDBOX:")

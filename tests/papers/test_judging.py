@@ -9,7 +9,7 @@ import pytest
 
 from warehouse.papers.model import Cutoff, Reading, Statement, Words
 from warehouse.papers.results import Number, Seen, Tried, Verdict
-from warehouse.papers.verdicts.judging import combined, decisive, imprecise, margin, outcome, place
+from warehouse.papers.verdicts.judging import bracket, combined, decisive, imprecise, margin, nearest, outcome, place
 from warehouse.papers.verdicts.judging import compared as asked
 from warehouse.papers.verdicts.rounding import Allowed, cut_off, expected
 
@@ -62,7 +62,14 @@ def verdict(states: list[Seen], of: Statement | None = None, reading: Reading = 
         ([("2021-09-15", 4.4), ("2024-09-15", 4.07)], Verdict.NOT_REPRODUCED),
         ([("2021-09-15", None)], Verdict.NOT_COMPUTED),
         ([("2021-09-15", 4.6, 4.5), ("2024-01-01", 4.4, 4.4)], Verdict.PARTLY),
-        ([("2021-09-15", 4.6, None)], Verdict.PARTLY),
+        ([("2021-09-15", 4.6, 4.5, None)], Verdict.PARTLY),
+        ([("2021-09-15", 4.6, None)], Verdict.NOT_COMPUTED),
+        ([("2021-09-15", 4.5, None)], Verdict.NOT_REPRODUCED),
+        ([("2021-09-15", 4.6, None), ("2024-01-01", 4.6, 4.6)], Verdict.NEIGHBOUR),
+        ([("2021-09-15", 4.6, None), ("2024-01-01", 4.6, 4.4)], Verdict.PARTLY),
+        ([("2021-09-15", 4.6, None), ("2024-01-01", 4.4, 4.4)], Verdict.DIFFERS_NOW),
+        ([("2021-09-15", 4.6, None), ("2022-01-01", 4.6, None), ("2024-01-01", 4.6, 4.4)], Verdict.PARTLY),
+        ([("2021-05-15", 4.4, 4.4), ("2021-09-15", 4.6, None)], Verdict.NOT_REPRODUCED),
         ([], Verdict.NOT_COMPUTED),
     ],
 )
@@ -102,6 +109,22 @@ def test_a_state_without_the_number_is_passed_over_but_stays_now() -> None:
     assert placed.before is states[0]
     assert (placed.then, placed.after) == (None, None)
     assert placed.now is states[-1]
+
+
+def test_the_neighbour_with_fewer_days_to_the_interval_is_the_nearest() -> None:
+    before, after = seen("2020-09-30", 4.0), seen("2022-06-15", 4.0)
+    assert nearest(CUTOFF, before, after) == (before, after)
+    assert place([before, after], CUTOFF).neighbours == (before, after)
+    assert nearest(CUTOFF, seen("2019-09-30", 4.0), after)[0] is after
+    assert nearest(CUTOFF, seen("2020-11-20", 4.0), seen("2022-01-11", 4.0))[0].day == "2022-01-11"
+    assert nearest(CUTOFF, before, None) == (before,)
+    assert nearest(CUTOFF, None, None) == ()
+
+
+def test_a_bracket_is_made_of_the_two_states_on_either_side_of_the_number() -> None:
+    states = [seen("2018-09-15", 4.5), seen("2021-02-15", 4.8), seen("2021-09-15", 4.9)]
+    assert bracket(place(states, CUTOFF), rule(statement())) == (states[0], states[1])
+    assert bracket(place(states[1:], CUTOFF), rule(statement())) is None
 
 
 def test_a_direction_or_a_limit_is_never_bracketed_and_never_cut_off() -> None:
@@ -164,6 +187,11 @@ def test_of_failing_readings_the_one_that_reaches_the_cutoff_decides() -> None:
     assert decisive([late, reaching]) is reaching
 
 
+def test_of_failing_readings_one_that_assumes_nothing_decides_before_one_that_reaches_the_cutoff() -> None:
+    late = tried(1, PLAIN, Verdict.DIFFERS_NOW, reached=False)
+    assert decisive([late, tried(2, ASSUMED, Verdict.NOT_REPRODUCED)]) is late
+
+
 def test_only_named_data_of_the_day_contradict_and_only_when_every_reading_fails() -> None:
     named = statement(source="the yearbook", source_basis="named")
     failing = [tried(1, PLAIN, Verdict.NOT_REPRODUCED), tried(2, ASSUMED, Verdict.NOT_REPRODUCED)]
@@ -201,6 +229,12 @@ def test_an_imprecise_stamp_is_told(state: Seen, told: str | None) -> None:
     found = imprecise(state, CUTOFF)
     assert (found is None) == (told is None)
     assert found is None or (told is not None and told in found.en)
+
+
+def test_what_tells_of_years_after_the_interval_did_not_appear_inside_it() -> None:
+    after, inside = (seen(day, 1.0, basis="captured") for day in ("2024-10-21", "2021-09-15"))
+    assert [imprecise(after, CUTOFF, newest) is None for newest in (2021, 2022, None)] == [False, True, False]
+    assert [imprecise(inside, CUTOFF, newest) is None for newest in (2020, 2021)] == [False, True]
 
 
 def test_a_month_that_reaches_over_an_end_is_told() -> None:

@@ -27,7 +27,9 @@ _Group = tuple[str | None, str | None, str]
 _Vintages = tuple[str, ...]
 #: What an answer may have beside its value.
 _COLUMNS = ("entity", "partner", "period", "value", "ties", "margin", "covered")
-#: Told as missing where nothing was: the formula has no value, as a division by zero has none.
+#: What no flag is: none, and a normal value.
+_UNFLAGGED = {"", "A"}
+#: Told as missing where all is there and the formula has no value, as a division by zero has none.
 UNDEFINED = "a value of the formula"
 
 
@@ -37,7 +39,8 @@ class FormulaError(FigurekeeperError):
     def __init__(self, definition: str, problem: str) -> None:
         super().__init__(
             f"the formula of {definition} cannot be computed: {problem}",
-            next_step=f"correct the sql of {definition} in warehouse/papers/definitions.yaml",
+            next_step=f"correct the sql of {definition} in warehouse/papers/definitions.yaml, or see whether a paper of your own"
+            " uses it for economies, periods or measures that it is not meant for",
         )
 
 
@@ -52,6 +55,14 @@ class Cell(NamedTuple):
     period: str
     value: float | None
     status: str
+
+
+class _Rest(NamedTuple):
+    """An observation that a number rests on: whose, its status flags (None: it is not there), and whether it must be there."""
+
+    name: str
+    status: str | None
+    needed: bool
 
 
 @dataclass(frozen=True)
@@ -161,32 +172,40 @@ def _answers(held: Held, asked: _Asked, states: Mapping[_Vintages, State]) -> di
     found: dict[_Vintages, list[Number]] = {}
     for place, (vintages, state) in enumerate(states.items()):
         among = min((held.economies(measure, state) for measure in universe), default=0)
-        there = {
-            name: present.get((name, vintage), set()) for name, vintage in zip(asked.measures, vintages, strict=True)
-        }
+        there = {name: present.get((name, vintage), {}) for name, vintage in zip(asked.measures, vintages, strict=True)}
         found[vintages] = [
-            _number(whose, row, tuple(_lacking(asked, there, whose)), among)
+            _number(whose, row, list(_rests_on(asked, there, whose)), among)
             for whose, row in _expected(asked, rows.get(place, []))
         ]
     return found
 
 
-def _number(whose: _Group, row: dict[str, Any] | None, lacking: tuple[str, ...], among: int) -> Number:
+def _number(whose: _Group, row: dict[str, Any] | None, rests: Sequence[_Rest], among: int) -> Number:
     entity, partner, period = whose
+    lacking = tuple(rest.name for rest in rests if rest.status is None and rest.needed)
+    flags = {flag for rest in rests for flag in (rest.status or "").split(";")} - _UNFLAGGED
     told = row if row is not None else {}
     value = told.get("value")
     if lacking or (value is not None and not math.isfinite(value)):
         value = None
+    unanswered = row is None or not any(rest.needed for rest in rests)
     return Number(
         period,
         value,
         entity,
         partner,
-        missing=lacking or ((UNDEFINED,) if value is None else ()),
+        missing=lacking or (() if value is not None else (_absent(whose) if unanswered else UNDEFINED,)),
         ties=told.get("ties") or 0,
         margin=told.get("margin"),
         coverage=(told["covered"], among) if told.get("covered") is not None else None,
+        status=";".join(sorted(flags)),
     )
+
+
+def _absent(whose: _Group) -> str:
+    """Whom no row answers for, as the economy without a value among those that are ranked."""
+    entity, partner, period = whose
+    return " ".join(filter(None, ["-".join(filter(None, [entity, partner])), period]))
 
 
 def _run(held: Held, asked: _Asked, states: Sequence[_Vintages]) -> dict[int, list[dict[str, Any]]]:
@@ -221,18 +240,19 @@ def _run(held: Held, asked: _Asked, states: Sequence[_Vintages]) -> dict[int, li
     return found
 
 
-def _present(held: Held, asked: _Asked, states: Sequence[_Vintages]) -> dict[tuple[str, str], set[Whose]]:
-    """Of whom each input has a value, by input and vintage; not told of inputs over the universe."""
+def _present(held: Held, asked: _Asked, states: Sequence[_Vintages]) -> dict[tuple[str, str], dict[Whose, str]]:
+    """Of whom each input has a value, with its status flags, by input and vintage; of inputs over the universe only of the
+    economies that are named."""
     told = [
-        f"select {_text(name)}, vintage_id, entity, partner, period from cells"
+        f"select {_text(name)}, vintage_id, entity, partner, period, status from cells"
         f" where {where} and vintage_id in {_among(sorted({vintages[place] for vintages in states}))} and value is not null"
+        + (f" and entity in {_among(asked.members)}" if asked.definition.inputs[name].over == "universe" else "")
         for place, (name, where) in enumerate(_inputs(held, asked).items())
-        if asked.definition.inputs[name].over != "universe"
     ]
-    found: dict[tuple[str, str], set[Whose]] = {}
+    found: dict[tuple[str, str], dict[Whose, str]] = {}
     if told:
-        for name, vintage, *whose in held.database.execute(" union all ".join(told)).fetchall():
-            found.setdefault((name, vintage), set()).add((whose[0], whose[1], whose[2]))
+        for name, vintage, *whose, status in held.database.execute(" union all ".join(told)).fetchall():
+            found.setdefault((name, vintage), {})[whose[0], whose[1], whose[2]] = status
     return found
 
 
@@ -280,7 +300,7 @@ def _expected(asked: _Asked, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[_
     label = f"{asked.periods[0]}:{asked.periods[-1]}" if len(asked.periods) > 1 else asked.periods[0]
     labels = (label,) if whole else asked.periods
     found = [((row.get("entity"), row.get("partner"), label if whole else row["period"]), row) for row in rows]
-    found = [(whose, row) for whose, row in found if whose[2] in labels]
+    found = sorted((one for one in found if one[0][2] in labels), key=lambda one: _in_order(one[0]))
     if asked.definition.answers == "some":
         yield from found
         yield from (
@@ -294,6 +314,11 @@ def _expected(asked: _Asked, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[_
             yield whose, answered.get(whose)
 
 
+def _in_order(whose: _Group) -> tuple[str, str, str]:
+    entity, partner, period = whose
+    return entity or "", partner or "", period
+
+
 def _areas(asked: _Asked) -> list[tuple[str | None, str | None]]:
     """For whom a formula that knows its rows answers."""
     answers = asked.definition.answers
@@ -305,17 +330,17 @@ def _areas(asked: _Asked) -> list[tuple[str | None, str | None]]:
     return [(entity, None) for entity in asked.members]
 
 
-def _lacking(asked: _Asked, present: Mapping[str, set[Whose]], whose: _Group) -> Iterator[str]:
-    """What a row rests on and is not there."""
+def _rests_on(asked: _Asked, present: Mapping[str, Mapping[Whose, str]], whose: _Group) -> Iterator[_Rest]:
+    """The observations that a row rests on, whether they are there or not."""
     entity, partner, period = whose
     periods = _resting_on(asked, period)
     several = len(set(asked.measures.values())) > 1
     for name, one in asked.definition.inputs.items():
         for area, other in _required(asked, name, one, entity, partner):
             for wanted in periods:
-                if (area, other, wanted) not in present[name]:
-                    who = f"{area}-{other}" if other is not None else area
-                    yield f"{asked.measures[name]} {who} {wanted}" if several else f"{who} {wanted}"
+                who = f"{area}-{other}" if other is not None else area
+                told = f"{asked.measures[name]} {who} {wanted}" if several else f"{who} {wanted}"
+                yield _Rest(told, present[name].get((area, other, wanted)), one.over != "universe")
 
 
 def _resting_on(asked: _Asked, period: str) -> tuple[str, ...]:
@@ -339,5 +364,5 @@ def _required(
         return permutations(asked.members if one.over == "pairs" else asked.partners, 2)
     if one.over == "world":
         return [(WORLD, None)]
-    gathered = {"members": asked.members, "partners": partners, "universe": ()}[one.over]
+    gathered = {"members": asked.members, "partners": partners, "universe": members}[one.over]
     return product(gathered, (None,))

@@ -18,13 +18,14 @@ import duckdb
 from warehouse import line
 from warehouse.papers.model import Measure, Words
 from warehouse.papers.vocabulary import Vocabulary
-from warehouse.scratch import scratch
 
 if TYPE_CHECKING:
     from warehouse.staging import Staged
     from warehouse.store import Warehouse
 
 WORLD = "WLD"
+#: So begin the notes of a series that the sandbox filled from elsewhere than the provider's answers.
+_NO_ANSWER = "SANDBOX:"
 _DAY = re.compile(r"(\d{4})-?(\d{2})(?:-?(\d{2}))?")
 
 Row = Mapping[str, Any]
@@ -57,12 +58,22 @@ class _Named(NamedTuple):
     entity: str
     partner: str | None
     multiplier: int
+    provider_unit: str | None = None
+
+
+@dataclass
+class _Described:
+    """What a vintage says of the series of a measure: their units, and their notes."""
+
+    units: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
 
 
 @dataclass(repr=False)
 class Held:
     """Observations of one edition, ready to be asked. `warehouse` and `edition` say whose; `database` has the table `cells`:
-    measure, vintage_id, entity, partner, period, value (in the measure's unit), status, series_key."""
+    measure, vintage_id, entity, partner, period, value (in the measure's unit), status, series_key. What a vintage gives in
+    another unit than the measure's is not in it."""
 
     warehouse: Warehouse
     edition: int
@@ -117,47 +128,70 @@ class Held:
         return last
 
     def why_not(self, measure: str) -> Words | None:
-        """Why nothing can be computed from a measure; None when something can."""
+        """Why nothing can be computed from a measure in any vintage; None when something can."""
         entry = self.words.measures[measure]
         dataset = entry.series.partition(":")[0]
         if dataset not in self.datasets:
-            return Words(en=f"nothing is held of the dataset {dataset}", zh=f"未持有数据集 {dataset}")
+            return Words(en=f"nothing is held of the dataset {dataset}", zh=f"未收录数据集 {dataset}")
         if measure not in self._parts:
             return Words(
                 en=f"the dataset {dataset} is held without a series {entry.series.partition(':')[2]}",
-                zh=f"已持有数据集 {dataset}，但其中没有序列 {entry.series.partition(':')[2]}",
+                zh=f"已收录数据集 {dataset}，但其中没有序列 {entry.series.partition(':')[2]}",
             )
-        held = self._units.get(measure, set())
-        if entry.provider_unit is not None and held - {entry.provider_unit}:
-            return Words(
-                en=f"the provider's unit is {', '.join(sorted(held))}, not {entry.provider_unit}",
-                zh=f"数据源单位为 {'、'.join(sorted(held))}，而非 {entry.provider_unit}",
-            )
-        return None
+        clashes = [self._clash(measure, described) for described in self._described.get(measure, {}).values()]
+        return clashes[-1] if clashes and all(clashes) else None
+
+    def clash(self, measure: str, state: State) -> Words | None:
+        """That the vintage of a state gives a measure in another unit, so that none of its numbers count; None where not."""
+        described = self._described.get(measure, {}).get(self.vintage(measure, state))
+        return self._clash(measure, described) if described is not None else None
+
+    def _clash(self, measure: str, described: _Described) -> Words | None:
+        wanted, held = self.words.measures[measure].provider_unit, sorted(described.units)
+        if wanted is None or wanted in held:
+            return None
+        return Words(
+            en=f"the provider's unit is {', '.join(held)}, not {wanted}",
+            zh=f"数据源单位为 {'、'.join(held)}，而非 {wanted}",
+        )
 
     @cached_property
-    def _newest(self) -> dict[tuple[str, str, str], Row]:
-        """The series as the newest vintage of each part describes them."""
-        last = {_part(row): row["vintage_id"] for row in self.vintages}
-        return {
-            (row["dataset"], row["part"], row["series_key"]): row
-            for row in self.series
-            if last[_part(row)] == row["vintage_id"]
-        }
-
-    @cached_property
-    def _units(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
+    def _described(self) -> dict[str, dict[str, _Described]]:
+        """By measure and vintage, in known order, what is said of the series."""
+        meant: dict[tuple[str, str, str], dict[str, None]] = {}
         for one in self.named:
-            if (row := self._newest.get((one.dataset, one.part, one.key))) is not None:
-                found.setdefault(one.measure, set()).add(row["unit"])
+            meant.setdefault((one.dataset, one.part, one.key), {})[one.measure] = None
+        place = {row["vintage_id"]: number for number, row in enumerate(self.vintages)}
+        found: dict[str, dict[str, _Described]] = {}
+        for row in sorted(self.series, key=lambda row: place[row["vintage_id"]]):
+            for measure in meant.get((row["dataset"], row["part"], row["series_key"]), ()):
+                described = found.setdefault(measure, {}).setdefault(row["vintage_id"], _Described())
+                described.units.add(row["unit"])
+                described.notes |= {row["notes"]} - {None, ""}
         return found
 
-    def own_number(self, measure: str, paper: str) -> bool:
-        """Whether a series of the measure says of itself that its numbers were taken from a paper: no proof for that paper."""
+    def _notes(self, measure: str, state: State) -> set[str]:
+        described = self._described.get(measure, {}).get(self.vintage(measure, state))
+        return described.notes if described is not None else set()
+
+    def own_number(self, measure: str, paper: str, state: State) -> bool:
+        """Whether a series of the measure says of itself, in a state, that its numbers are from a paper: no proof for it."""
         says = re.compile(rf"\b{re.escape(paper)}-[a-z]")
-        rows = (self._newest.get((one.dataset, one.part, one.key)) for one in self.named if one.measure == measure)
-        return any(says.search(row["notes"] or "") for row in rows if row is not None)
+        return any(says.search(note) for note in self._notes(measure, state))
+
+    def disowned(self, measure: str, state: State) -> str | None:
+        """The note by which a series of the measure says, in a state, that its numbers are no answer of the provider."""
+        return min((note for note in self._notes(measure, state) if note.startswith(_NO_ANSWER)), default=None)
+
+    def last_year(self, state: State) -> int | None:
+        """The last year of which the vintages of a state have a number; None where they tell of years after their own day, as
+        projections do, or of none."""
+        ids = tuple(sorted(state.vintages.values()))
+        if ("last year", ids) not in self.kept:
+            asked = "select max(left(period, 4)) from cells where list_contains(?, vintage_id) and value is not null"
+            self.kept["last year", ids] = self.database.execute(asked, [ids]).fetchall()[0][0]
+        year: str | None = self.kept["last year", ids]
+        return int(year) if year is not None and year <= state.day[:4] else None
 
     def status(self, measure: str, state: State) -> dict[Whose, str]:
         """The status flags of the observations that answer in a state, where they have any."""
@@ -211,7 +245,7 @@ def hold(
         at = line.edition(connection, warehouse.profile, edition)
         visible = [row for row in line.visible(connection, edition=at) if row["dataset"] in datasets]
     rows = _with_staged(visible, [one for one in staged if one.row["dataset"] in datasets])
-    database = scratch()
+    database = duckdb.connect(config={"threads": 1})  # several sum in changing order, and so to changing last bits
     try:
         told = _series(warehouse, database, rows)
         named = list(_named(words.measures.values(), told))
@@ -255,7 +289,8 @@ def _named(measures: Collection[Measure], series: Sequence[Row]) -> Iterator[_Na
         seen: dict[_Named, None] = {}
         for one in by_dataset.get(dataset, ()):
             if (fits := found(measure, name, *one)) is not None:
-                seen[_Named(measure.id, dataset, one[0], one[1], *fits, measure.multiplier)] = None
+                named = _Named(measure.id, dataset, one[0], one[1], *fits, measure.multiplier, measure.provider_unit)
+                seen[named] = None
         yield from seen
 
 
@@ -305,34 +340,33 @@ def _fill(
     """Make the table `cells`, with numbers in the measures' units, in the order in which it is asked."""
     import pyarrow as pa
 
-    multipliers = [{name: row[name] for name in ("vintage_id", "series_key", "multiplier")} for row in series]
-    scaled = pa.Table.from_pylist(
-        multipliers, pa.schema([("vintage_id", pa.string()), ("series_key", pa.string()), ("multiplier", pa.int32())])
-    )
-    text = pa.string()
-    schema = pa.schema([*((name, text) for name in _Named._fields[:-1]), ("multiplier", pa.int32())])
-    database.register("named", pa.Table.from_pylist([one._asdict() for one in named], schema))
-    database.register("scaled", scaled)
-    # The point is moved in the written number: 4.07 times a million is 4070000, and not 4070000.0000000005.
-    power = "(s.multiplier + n.multiplier)"
-    moved = f"coalesce(try_cast(concat(o.value, 'e', {power}) as double), o.value * pow(10, {power}))"
-    value = f"case when {power} = 0 then o.value else {moved} end"
-    columns = f"n.measure, o.vintage_id, n.entity, n.partner, o.period, {value} as value, o.status, o.series_key"
-    source = (
-        f"select {columns} from read_parquet(?, hive_partitioning = false) o"
-        " join named n on n.dataset = o.dataset and n.part = o.part and n.key = o.series_key"
-        " join scaled s on s.vintage_id = o.vintage_id and s.series_key = o.series_key"
-        " where o.vintage_id in (select unnest(?)) and (o.value is not null or o.status <> '')"
-        " order by n.measure, o.vintage_id, n.entity, n.partner, o.period"
-    )
-    files = sorted({str(warehouse.path(row["observations_file"])) for row in rows})
-    if files:
-        asked = [files, [row["vintage_id"] for row in rows]]
-        database.execute(f"create temp table cells as {source}", asked)
+    text, number = pa.string(), pa.int32()
+    scaled = pa.schema([("vintage_id", text), ("series_key", text), ("unit", text), ("multiplier", number)])
+    told = [{name: row[name] for name in scaled.names} for row in series]
+    meant = pa.schema([(name, number if name == "multiplier" else text) for name in _Named._fields])
+    database.register("named", pa.Table.from_pylist([one._asdict() for one in named], meant))
+    database.register("scaled", pa.Table.from_pylist(told, scaled))
+    if files := sorted({str(warehouse.path(row["observations_file"])) for row in rows}):
+        database.execute(f"create temp table cells as {_OBSERVED}", [files, [row["vintage_id"] for row in rows]])
     else:
-        database.execute(
-            "create temp table cells (measure text, vintage_id text, entity text, partner text, period text, value double,"
-            " status text, series_key text)"
-        )
+        database.execute(f"create temp table cells ({_NOTHING})")
     database.unregister("named")
     database.unregister("scaled")
+
+
+_POWER = "(s.multiplier + n.multiplier)"
+# The point is moved in the written number: 4.07 times a million is 4070000, and not 4070000.0000000005.
+_MOVED = f"coalesce(try_cast(concat(o.value, 'e', {_POWER}) as double), o.value * pow(10, {_POWER}))"
+_OBSERVED = f"""
+select n.measure, o.vintage_id, n.entity, n.partner, o.period,
+       case when {_POWER} = 0 then o.value else {_MOVED} end as value, o.status, o.series_key
+from read_parquet(?, hive_partitioning = false) o
+join named n on n.dataset = o.dataset and n.part = o.part and n.key = o.series_key
+join scaled s on s.vintage_id = o.vintage_id and s.series_key = o.series_key
+     and (n.provider_unit is null or s.unit = n.provider_unit)
+where o.vintage_id in (select unnest(?)) and (o.value is not null or o.status <> '')
+order by n.measure, o.vintage_id, n.entity, n.partner, o.period, o.series_key
+"""
+_NOTHING = (
+    "measure text, vintage_id text, entity text, partner text, period text, value double, status text, series_key text"
+)

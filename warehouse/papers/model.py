@@ -60,7 +60,10 @@ class Words(_Strict):
 def _joined(*given: Any) -> dict[str, str]:
     """One text of several, in both languages."""
     both = [text if isinstance(text, dict) else {"en": text, "zh": text} for text in given if text]
-    return {language: ", ".join(str(text.get(language, "")) for text in both) for language in ("en", "zh")}
+    return {
+        language: comma.join(str(text.get(language, "")) for text in both)
+        for language, comma in (("en", ", "), ("zh", "，"))
+    }
 
 
 #: A printed number, or the two ends of a range.
@@ -108,7 +111,7 @@ class Statement(_Strict):
     partners: tuple[str, ...] = ()
     period: str = Field(description="as printed, SDMX where it can be: 2017, 2016:2021, c. 2018")
     printed: Printed = None
-    also_printed: str | None = Field(None, description="what is printed where it is no plain number, such as 2/3")
+    also_printed: Words | None = Field(None, description="what is printed where it is no plain number, such as 2/3")
     unit: str
     scale: int = Field(0, ge=-9, le=15, description="power of ten by which the printed number counts: 8 for 亿")
     sense: Sense
@@ -297,7 +300,7 @@ class Definition(_Strict):
 
     id: str
     name: Words
-    formula: str = Field(description="for people")
+    formula: Words = Field(description="for people")
     inputs: dict[str, Input]
     unit: str = Field(
         description="of the answer; `same`: that of its first input; `difference`: that too, but of percents percentage points"

@@ -62,6 +62,7 @@ class Number:
 
     `holds`: whether it is as the statement says; None where that cannot be asked. Of a rank: `ties` share it, `margin` is the
     relative distance to the nearest neighbour. `coverage`: how many economies have a value, of how many that are held.
+    `status`: the provider's flags of the observations of the economies that it names, joined by ; (A, a normal value, is none).
     """
 
     period: str
@@ -73,6 +74,7 @@ class Number:
     ties: int = 0
     margin: float | None = None
     coverage: tuple[int, int] | None = None
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,17 @@ class Seen:
         return sum(number.holds is True for number in self.numbers)
 
     @property
+    def decided(self) -> bool:
+        """Whether its numbers settle the statement: one is otherwise than it says, or none is missing."""
+        refuted = any(number.holds is False for number in self.numbers)
+        return refuted or (bool(self.numbers) and self.asked == len(self.numbers))
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What was missing for the numbers that could not be asked, each once."""
+        return tuple(dict.fromkeys(name for number in self.numbers for name in number.missing))
+
+    @property
     def holds(self) -> bool:
         """Whether all numbers could be asked, and all are as the statement says."""
         return bool(self.numbers) and self.held == len(self.numbers)
@@ -109,9 +122,11 @@ class Seen:
 class Tried:
     """One reading and what became of it.
 
-    `then`: a state inside the paper's cutoff interval, the one that holds where there is one; `before` and `after`: the nearest
-    outside; `now`: the newest. `why` says why nothing could be computed. `outcome` is the verdict this reading alone would give.
-    `factor`: how many of `unit` one of the statement's unit is.
+    `reading` is as declared; what the notes of its series say against them is added to what it assumes. `then`: a state inside
+    the paper's cutoff interval, the one that holds where there is one; `before` and `after`: the nearest outside; `now`:
+    the newest. `why` says why nothing could be computed. `outcome` is the verdict this reading alone would give.
+    `factor`: how many of `unit` one of the statement's unit is; `own_unit`: the two do not compare, as with the direction of a
+    change, so that its numbers can be told in `unit` alone.
     """
 
     number: int
@@ -126,6 +141,7 @@ class Tried:
     states: tuple[Seen, ...] = ()
     why: Words | None = None
     factor: float = 1.0
+    own_unit: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,8 +149,9 @@ class Judged:
     """A verdict and all that stands behind it. `chosen` is the reading the verdict rests on.
 
     `rule` says how the printed number was compared, `margin` by how much the value is off in `unit` (0: within the rule).
-    `tried` and `agreeing` count readings. `which` names the numbers that fail where a part holds. `why` says why nothing was
-    computed. `correction` is what would fit where the text is inconsistent. `cause` says what revised the number since.
+    `tried` and `agreeing` count readings. `holds`: how many numbers hold, of how many that could be asked; `which` names those
+    that do not. `why` says why nothing was computed. `correction` is what would fit where the text is inconsistent.
+    `cause` says what revised the number since.
     `evidence` are checks and other statements that speak for or against it.
     """
 

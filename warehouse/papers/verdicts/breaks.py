@@ -70,15 +70,15 @@ def incomplete(concepts: Collection[str], year: int, known: date) -> Iterator[Wo
         if {*concepts} & {*one.concepts} and known.year - year <= one.years:
             yield Words(
                 en=f"the numbers of {year} were incomplete in the paper's days, as the last {one.years} years of any vintage are",
-                zh=f"文章取数时 {year} 年数据尚在陆续入库：各版本最近 {one.years} 年均不完整",
+                zh=f"文章取数时 {year} 年数据尚在陆续入库：各数据版本最近 {one.years} 年均不完整",
             )
 
 
 def reach(definition: Definition, period: str) -> tuple[str, str] | None:
-    """The first and the last year that one number of a definition compares; None where each rests on its own period."""
+    """The first and the last year that an answer compares, in one number or in several; None where it is of one period alone."""
     first, _, last = period.partition(":")
     last = last or first
-    if definition.needs == "same" or not (first[:4].isdigit() and last[:4].isdigit()):
+    if (definition.needs == "same" and first == last) or not (first[:4].isdigit() and last[:4].isdigit()):
         return None
     return (str(int(first[:4]) - 1) if definition.needs == "back" else first[:4]), last[:4]
 

@@ -73,9 +73,16 @@ def of(held: Held, catalogue: Catalogue, said: Judged, chosen: Tried, seen: Seen
             for step in _steps(held, catalogue, said.statement, other, seen.known_from):
                 if step.sided:
                     told.append(Words(en=f"{dataset}, {step.words.en}", zh=f"{dataset}，{step.words.zh}"))
-    if not told:
-        return None
-    return Words(en="; ".join(one.en for one in told), zh="；".join(one.zh for one in told))
+    return _joined(told)
+
+
+def of_line(held: Held, catalogue: Catalogue, statement: Statement, tried: Tried, seen: Seen) -> Words | None:
+    """What moved the numbers of one reading, or of a line of a figure, between a state and now; None where they did not move."""
+    return _joined([step.words for step in _steps(held, catalogue, statement, tried, seen.known_from)])
+
+
+def _joined(told: Sequence[Words]) -> Words | None:
+    return Words(en="; ".join(one.en for one in told), zh="；".join(one.zh for one in told)) if told else None
 
 
 def _steps(held: Held, catalogue: Catalogue, statement: Statement, tried: Tried, since: str) -> list[_Step]:

@@ -37,24 +37,22 @@ class Placed:
     """The states of a reading around a paper's cutoff interval.
 
     `inside`: all that lie in it and answer; `then`: the one of them that says most for the statement, the newest of such;
-    `before`, `after`: the nearest outside that answer; `now`: the newest, whether it answers or not.
+    `before`, `after`: the nearest outside that settle it, or else that answer; `neighbours`: those two, the one
+    nearest to the interval first; `now`: the newest, whether it answers or not.
     """
 
     inside: tuple[Seen, ...] = ()
     then: Seen | None = None
     before: Seen | None = None
     after: Seen | None = None
+    neighbours: tuple[Seen, ...] = ()
     now: Seen | None = None
 
     @property
-    def neighbours(self) -> tuple[Seen, ...]:
-        """The states on either side."""
-        return tuple(seen for seen in (self.before, self.after) if seen is not None)
-
-    @property
-    def spoken_for(self) -> Seen | None:
-        """The state by which the statement is judged: inside, else the nearest after, else before."""
-        return self.then or self.after or self.before
+    def decisive(self) -> Seen | None:
+        """The state by which the statement is judged where none holds: the first that settles it, inside before nearest."""
+        around = (self.then, *self.neighbours)
+        return next((seen for seen in around if seen is not None and seen.decided), None)
 
 
 def compared(seen: Seen, allowed: Allowed) -> Seen:
@@ -80,10 +78,16 @@ def place(states: Sequence[Seen], cutoff: Cutoff) -> Placed:
     inside = tuple(seen for seen in answering if cutoff.earliest <= last_day(seen) <= cutoff.latest)
     before = [seen for seen in answering if last_day(seen) < cutoff.earliest]
     after = [seen for seen in answering if last_day(seen) > cutoff.latest]
-    then = max(reversed(inside), key=lambda seen: (seen.holds, seen.held), default=None)
-    return Placed(
-        inside, then, before[-1] if before else None, after[0] if after else None, states[-1] if states else None
-    )
+    then = max(reversed(inside), key=lambda seen: (seen.holds, seen.decided, seen.held), default=None)
+    beside = _first(reversed(before)), _first(after)
+    return Placed(inside, then, *beside, nearest(cutoff, *beside), states[-1] if states else None)
+
+
+def nearest(cutoff: Cutoff, before: Seen | None, after: Seen | None) -> tuple[Seen, ...]:
+    """The states on either side of an interval, the one with fewer days to it first; of two as near the later."""
+    away = [(last_day(after) - cutoff.latest, after)] if after is not None else []
+    away += [(cutoff.earliest - last_day(before), before)] if before is not None else []
+    return tuple(seen for _, seen in sorted(away, key=lambda one: one[0]))
 
 
 def outcome(reading: Reading, placed: Placed, allowed: Allowed, *, exact: bool, cut: Allowed | None = None) -> Verdict:
@@ -93,8 +97,8 @@ def outcome(reading: Reading, placed: Placed, allowed: Allowed, *, exact: bool, 
     is the alternative that its further digits were cut off.
     """
     found = _plain(placed, allowed, exact=exact, cut=cut)
-    if placed.spoken_for is None:
-        return Verdict.NOT_COMPUTED
+    if found is Verdict.NOT_COMPUTED:
+        return found
     if reading.proxy:
         return Verdict.PROXY_AGREES if found in REPRODUCING else Verdict.PROXY_DIFFERS
     if reading.changed and found not in (Verdict.REPRODUCED, Verdict.REVISED):
@@ -113,8 +117,13 @@ def is_cut(placed: Placed, cut: Allowed | None) -> bool:
 
 
 def decisive(tried: Iterable[Tried]) -> Tried | None:
-    """The reading on which the verdict rests: the best outcome, one that reaches the cutoff, then the first declared."""
-    return min(tried, key=lambda one: (_PLACE[one.outcome], one.then is None, one.number), default=None)
+    """The reading on which the verdict rests: the best outcome, one that assumes nothing, one that reaches the cutoff, and then
+    the first declared."""
+
+    def order(one: Tried) -> tuple[int, bool, bool, int]:
+        return _PLACE[one.outcome], one.reading.assume is not None, one.then is None, one.number
+
+    return min(tried, key=order, default=None)
 
 
 def combined(statement: Statement, tried: Sequence[Tried], *, cited: Collection[int]) -> Verdict:
@@ -135,19 +144,24 @@ def combined(statement: Statement, tried: Sequence[Tried], *, cited: Collection[
     return Verdict.CONTRADICTED if refuted and stated else chosen.outcome
 
 
-def imprecise(seen: Seen, cutoff: Cutoff) -> Words | None:
-    """What a reader must know of a state whose moment is only an upper bound, or a month that reaches over the interval's end."""
+def imprecise(seen: Seen, cutoff: Cutoff, newest: int | None = None) -> Words | None:
+    """What a reader must know of a state whose moment is only an upper bound, or a month that reaches over the interval's end.
+
+    `newest`: the last year of which it has numbers, where that bounds it from below: before that year nobody knew it.
+    """
     last = last_day(seen)
     first = last.replace(day=1) if seen.precision == "month" else last
     inside = cutoff.earliest <= last <= cutoff.latest
-    if seen.basis in ("captured", "carried") and last >= cutoff.earliest:
+    end = cutoff.earliest if inside else cutoff.latest
+    reaches = last >= cutoff.earliest and (newest is None or newest <= end.year)
+    if seen.basis in ("captured", "carried") and reaches:
         where = ("before the interval", "区间之前") if inside else ("inside the interval", "区间之内")
         en = f"the vintage of {seen.day} was known at the latest on that day ({seen.basis}): it may have appeared {where[0]}"
-        return Words(en=en, zh=f"{seen.day} 的版本只知其最晚日期：可能发布于{where[1]}")
+        return Words(en=en, zh=f"{seen.day} 的数据版本只知其最晚日期：可能发布于{where[1]}")
     if first < cutoff.earliest <= last or first <= cutoff.latest < last:
         return Words(
             en=f"the vintage of {seen.day} is stamped to the month, which reaches over an end of the interval",
-            zh=f"{seen.day} 的版本只精确到月，该月跨越区间端点",
+            zh=f"{seen.day} 的数据版本只精确到月，该月跨越区间端点",
         )
     return None
 
@@ -168,29 +182,37 @@ def _plain(placed: Placed, allowed: Allowed, *, exact: bool, cut: Allowed | None
         return Verdict.REPRODUCED if placed.now and placed.now.holds else Verdict.REVISED
     if any(seen.holds for seen in placed.neighbours):
         return Verdict.NEIGHBOUR
-    if exact and _bracketed(placed, allowed):
+    if exact and bracket(placed, allowed):
         return Verdict.BRACKETED
     if is_cut(placed, cut):
         return Verdict.ASSUMED
-    judged = placed.spoken_for
-    if judged and 0 < judged.held < len(judged.numbers):
-        return Verdict.PARTLY
-    return _fails(placed)
+    judged = placed.decisive
+    if judged is None:
+        return Verdict.NOT_COMPUTED
+    return Verdict.PARTLY if judged.held else _fails(placed)
+
+
+def _first(states: Iterable[Seen]) -> Seen | None:
+    """The first state that settles the statement, or else the first."""
+    found = list(states)
+    return next((seen for seen in found if seen.decided), found[0] if found else None)
 
 
 def _fails(placed: Placed) -> Verdict:
-    differs_now = placed.then is None and placed.now is not None and not placed.now.holds
+    of_the_day = placed.then is not None and placed.then.decided
+    differs_now = not of_the_day and placed.now is not None and not placed.now.holds
     return Verdict.DIFFERS_NOW if differs_now else Verdict.NOT_REPRODUCED
 
 
-def _bracketed(placed: Placed, allowed: Allowed) -> bool:
-    """Whether what is printed lies between the single numbers of two consecutive states."""
+def bracket(placed: Placed, allowed: Allowed) -> tuple[Seen, Seen] | None:
+    """The two consecutive states between whose single numbers lies what is printed; the last such, None without any."""
     around = [seen for seen in (placed.before, *placed.inside, placed.after) if seen is not None]
     values = [seen.numbers[0].value for seen in around if len(seen.numbers) == 1]
     if len(values) != len(around) or allowed.low is None or allowed.high is None:
-        return False
-    sides = [value is not None and value > allowed.high for value in values]
-    return any(first != second for first, second in pairwise(sides))
+        return None
+    above = [value is not None and value > allowed.high for value in values]
+    found = [pair for pair, sides in zip(pairwise(around), pairwise(above), strict=True) if sides[0] != sides[1]]
+    return found[-1] if found else None
 
 
 def _without_readings(statement: Statement) -> Verdict:

@@ -86,7 +86,7 @@ def expected(statement: Statement, expect: Expect | None = None, factor: Decimal
     if asked.printed is None:
         return None
     if isinstance(asked.printed, tuple):
-        found = _sized(_between(*asked.printed, vague=asked.hedge in _VAGUE), size)
+        found = _sized(_between(*asked.printed, vague=any(word in (asked.hedge or "") for word in _VAGUE)), size)
         if statement.kind != "range":
             return found
         return replace(found, ends=(_sized(_rounds(asked.printed[0]), size), _sized(_rounds(asked.printed[1]), size)))

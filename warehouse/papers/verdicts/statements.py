@@ -23,7 +23,7 @@ from warehouse.papers.verdicts.rounding import Allowed
 
 if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
-    from warehouse.papers.inputs import Held
+    from warehouse.papers.inputs import Held, State
 
 
 def judge(
@@ -92,44 +92,59 @@ class _Court:
         unit = self.catalogue.unit_of(reading)
         factor = self._factor(statement, unit)
         allowed = rounding.expected(statement, reading.expect, factor)
-        why = next(filter(None, (self._why_not(paper, name) for name in measures)), None)
+        known, why = self._states(paper, measures)
         if why is None and allowed is None:
             why = _say("nothing printed can be compared", "没有可比较的印刷数字")
+        own_unit = self.catalogue.factor(statement.unit, unit) is None
+        tried = Tried(
+            number, reading, series, unit, Verdict.NOT_COMPUTED, why=why, factor=float(factor), own_unit=own_unit
+        )
         if why is not None or allowed is None:
-            return Tried(number, reading, series, unit, Verdict.NOT_COMPUTED, why=why)
-        states = []
-        for state in self.held.states(measures):
-            if self.known is None or state.known_from <= self.known:
-                numbers = tuple(formulas.answer(self.held, self.catalogue, reading, statement, state))
-                seen = Seen(state.known_from, state.day, state.precision, state.basis, state.vintages, numbers)
-                states.append(judging.compared(seen, allowed))
+            return tried
+        reading = self._with_notes(reading, measures, known)
+        states = tuple(self._seen(statement, reading, state, allowed) for state in known)
         placed = judging.place(states, paper.cutoff)
         cut = rounding.cut_off(statement, reading.expect, factor)
         found = judging.outcome(reading, placed, allowed, exact=_exact(statement, reading), cut=cut)
-        why = None if placed.spoken_for else _without_value(states)
-        return Tried(
-            number,
-            reading,
-            series,
-            unit,
-            found,
-            placed.then,
-            placed.before,
-            placed.after,
-            placed.now,
-            tuple(states),
-            why,
-            float(factor),
+        if found is Verdict.NOT_COMPUTED:
+            clashes = (self.held.clash(name, known[-1]) for name in measures) if known else ()
+            why = next(filter(None, clashes), None) or _without_value(states)
+        around = {name: getattr(placed, name) for name in ("then", "before", "after", "now")}
+        return replace(tried, reading=reading, outcome=found, states=states, why=why, **around)
+
+    def _seen(self, statement: Statement, reading: Reading, state: State, allowed: Allowed) -> Seen:
+        """What a state says of a reading, each number compared with what is allowed of it."""
+        numbers = tuple(formulas.answer(self.held, self.catalogue, reading, statement, state))
+        seen = Seen(state.known_from, state.day, state.precision, state.basis, state.vintages, numbers)
+        return judging.compared(seen, allowed)
+
+    def _states(self, paper: Paper, measures: Sequence[str]) -> tuple[list[State], Words | None]:
+        """The states in which measures speak for this paper, or why there are none."""
+        if (why := next(filter(None, map(self.held.why_not, measures)), None)) is not None:
+            return [], why
+        known = [one for one in self.held.states(measures) if self.known is None or one.known_from <= self.known]
+        speaking = [one for one in known if not any(self.held.own_number(name, paper.id, one) for name in measures)]
+        if speaking or not known:
+            return speaking, None
+        return [], _say(
+            "all that is held is the number that this paper prints, which is no proof of it",
+            "现有数据即本文原文数值，不能自证",
         )
 
-    def _why_not(self, paper: Paper, measure: str) -> Words | None:
-        """Why a measure cannot speak for this paper."""
-        if self.held.own_number(measure, paper.id):
-            return _say(
-                "all that is held is the number that this paper prints, which is no proof of it",
-                "现有数据即本文所印之数，不能自证",
+    def _with_notes(self, reading: Reading, measures: Sequence[str], states: Iterable[State]) -> Reading:
+        """A reading that also assumes what the notes of its series leave open: that numbers from elsewhere are the provider's."""
+        found = (self.held.disowned(name, state) for state in states for name in measures)
+        if (note := next(filter(None, found), None)) is None:
+            return reading
+        said = [reading.assume] if reading.assume else []
+        said.append(
+            _say(
+                f"the numbers held are those of the provider, whose answer they are not ({note})",
+                f"所持数值虽非数据源应答，假定与其一致（{note}）",
             )
-        return self.held.why_not(measure)
+        )
+        assume = _say("; ".join(one.en for one in said), "；".join(one.zh for one in said))
+        return reading.model_copy(update={"assume": assume})
 
     def _factor(self, statement: Statement, unit: str) -> Decimal:
         """How many of a number's unit one of the statement's unit is."""
@@ -144,26 +159,28 @@ class _Court:
         cut = rounding.cut_off(statement, reading.expect, factor)
         if cut is not None and chosen.outcome is Verdict.ASSUMED and not reading.assume:
             allowed = cut
-        seen = _rests_on(chosen, allowed) if allowed is not None else None
+        seen = _rests_on(said.paper, chosen, allowed) if allowed is not None else None
         if allowed is None or seen is None:
             return said
-        revised = seen.holds and chosen.now is not None and not judging.compared(chosen.now, allowed).holds
+        differs = chosen.now is not None and not judging.compared(chosen.now, allowed).holds
         return replace(
             said,
             rule=allowed.rule,
             margin=judging.margin(seen, allowed),
             unit=chosen.unit,
-            holds=(seen.held, len(seen.numbers)) if len(seen.numbers) > 1 else None,
-            which=tuple(_label(one, seen) for one in seen.numbers if one.holds is not True),
-            cause=causes_told.of(self.held, self.catalogue, said, chosen, seen) if revised else None,
-            evidence=caveats.of(self.held, self.catalogue, said, chosen, seen),
+            holds=(seen.held, seen.asked) if len(seen.numbers) > 1 else None,
+            which=tuple(_label(one, seen) for one in seen.numbers if one.holds is False),
+            cause=causes_told.of(self.held, self.catalogue, said, chosen, seen) if differs else None,
+            evidence=caveats.of(self.held, self.catalogue, said, chosen, seen, allowed),
         )
 
 
-def _rests_on(tried: Tried, allowed: Allowed) -> Seen | None:
-    """The state of a reading that speaks: the one that holds, of the day before its neighbours; else the nearest to the day."""
-    near = [judging.compared(seen, allowed) for seen in (tried.then, tried.after, tried.before) if seen is not None]
-    return next((seen for seen in near if seen.holds), near[0] if near else None)
+def _rests_on(paper: Paper, tried: Tried, allowed: Allowed) -> Seen | None:
+    """The state of a reading that speaks: the one that holds, of the day before its neighbours; else the nearest settling it."""
+    around = ([tried.then] if tried.then else []) + [*judging.nearest(paper.cutoff, tried.before, tried.after)]
+    near = [judging.compared(seen, allowed) for seen in around]
+    speaking = [*(seen for seen in near if seen.holds), *(seen for seen in near if seen.decided), *near]
+    return speaking[0] if speaking else None
 
 
 def _exact(statement: Statement, reading: Reading) -> bool:
@@ -186,15 +203,15 @@ def _why(statement: Statement, verdict: Verdict, chosen: Tried | None) -> Words 
     if verdict is not Verdict.NOT_COMPUTED:
         return None
     if chosen is None:
-        return _say("no reading says how it is recomputed", "未说明如何重算")
+        return statement.note or _say("no reading says how it is recomputed", "未说明如何重算")
     return chosen.why
 
 
 def _without_value(states: Sequence[Seen]) -> Words:
     if not states:
         return _say("nothing of it was known by then", "其时尚无数据")
-    missing = dict.fromkeys(name for number in states[-1].numbers for name in number.missing)
-    en, zh = "no vintage held has the value", "现有各版本均无此值"
+    missing = states[-1].lacking
+    en, zh = "no vintage held has the value", "现有各数据版本均无此值"
     return _say(f"{en}: {', '.join(missing)}", f"{zh}：{'、'.join(missing)}") if missing else _say(en, zh)
 
 
