@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from flows import output
+from flows import output, verdict_words
 from flows.output import Format
 
 if TYPE_CHECKING:
-    from warehouse.papers.catalogue import Catalogue
     from warehouse.papers.results import Judged, Seen
 
 #: Fields of `claim` that a table shows in another place.
@@ -42,21 +41,21 @@ def states(judged: Iterable[Judged], form: Format, lang: Language, profile: str)
         | {"all": sum(state[verdict.value] for state in found)}
         for verdict in Verdict
     ]
-    output.rows([row for row in table if row["all"]], form, profile=profile, empty="no paper")
+    shown = [verdict_words.headed(row, lang) for row in table if row["all"]]
+    output.rows(shown, form, profile=profile, empty="no paper")
     for state in found:
         print(f"{state['paper']}  {state['statements']}  {state['title' if lang is Language.EN else 'title_zh']}")
 
 
-def statements(
-    judged: Sequence[Judged], catalogue: Catalogue, form: Format, lang: Language, profile: str, *, changed: bool = False
-) -> None:
+def statements(judged: Sequence[Judged], form: Format, lang: Language, profile: str, *, changed: bool = False) -> None:
     """A row a statement; a table has a few of the columns, and `changed` ones tell what changed and why."""
     from warehouse.papers import rows
 
     found = [rows.of(one) for one in judged]
     if form is Format.TABLE:
         pairs = zip(judged, found, strict=True)
-        found = [_for_people(one, row, catalogue, lang, changed=changed) for one, row in pairs]
+        told = (_for_people(one, row, lang, changed=changed) for one, row in pairs)
+        found = [verdict_words.headed(row, lang) for row in told]
     output.rows(found, form, profile=profile, empty="no such statement")
 
 
@@ -68,15 +67,14 @@ def claim(found: Mapping[str, Any], form: Format, lang: Language, profile: str) 
     told = _in(found, lang)
     cutoff = told["cutoff"]
     facts = {name: value for name, value in told.items() if name not in _ELSEWHERE and value is not None}
-    facts |= {"unit": _unit(told["unit"], told["scale"])}
+    facts |= {"unit": verdict_words.unit(told["unit"], told["scale"], lang)}
     facts |= {"paper": f"{told['paper']}  {told['paper_title']}"}
     facts |= {"days": f"{cutoff['earliest']} – {cutoff['latest']}: {cutoff['evidence']}"}
-    for name, value in facts.items():
-        print(f"{name:<18} {_word(value)}")
-    for line in told["evidence"]:
-        print(f"{'evidence':<18} {line}")
+    facts |= {name: verdict_words.value(facts[name], lang) for name in ("source_basis", "holds") if name in facts}
+    for name, value in (*facts.items(), *(("evidence", line) for line in told["evidence"])):
+        print(f"{_padded(verdict_words.field(name, lang))} {_word(value, lang)}")
     for reading in told["readings"]:
-        _reading(reading)
+        _reading(reading, lang)
     for command in told["lineage"]:
         print(command)
 
@@ -84,26 +82,35 @@ def claim(found: Mapping[str, Any], form: Format, lang: Language, profile: str) 
 def exhibit(table: Sequence[Mapping[str, Any]], form: Format, lang: Language, profile: str) -> None:
     """The rows of a figure or table; a table has them in one language, and without the ids of vintages."""
     if form is Format.TABLE:
-        table = [_in(row, lang) | {"unit": _unit(row["unit"], row["scale"])} for row in table]
-    left_out = ("exhibit", "scale", "then_vintage", "vintage")
-    output.rows(table, form, profile=profile, leave_out=left_out, empty="nothing of it is held, and no cell printed")
+        hidden = ("exhibit", "scale", "then_vintage", "vintage")
+        told = [{name: value for name, value in _in(row, lang).items() if name not in hidden} for row in table]
+        for seen, row in zip(told, table, strict=True):
+            seen["unit"] = verdict_words.unit(row["unit"], row["scale"], lang)
+            seen["then_is"] = row["then_is"] and verdict_words.value(row["then_is"], lang)
+        table = [verdict_words.headed(row, lang) for row in told]
+    output.rows(table, form, profile=profile, empty="nothing of it is held, and no cell printed")
 
 
-def _for_people(
-    judged: Judged, row: Mapping[str, Any], catalogue: Catalogue, lang: Language, *, changed: bool
-) -> dict[str, Any]:
+def _for_people(judged: Judged, row: Mapping[str, Any], lang: Language, *, changed: bool) -> dict[str, Any]:
+    from warehouse.papers import wording
+
     chosen = judged.chosen
     told = {
         "id": row["id"],
-        "printed": row["printed"],
+        "printed": wording.printed(judged.statement, lang.value),
         "then": _then(judged, lang),
         "now": _numbers(chosen.now, judged) if chosen else None,
-        "unit": _unit(getattr(catalogue.units[row["unit"]].name, lang.value), row["scale"]),
+        "unit": verdict_words.unit(row["unit"], row["scale"], lang),
     }
     text = _in(row, lang)
     if changed:
-        return told | {"stands": _word(row["stands"]), "cause": text["cause"], "says": text["says"]}
-    return told | {"verdict": text["verdict"], "holds": row["holds"], "says": text["says"], "why": text["why"]}
+        return told | {"stands": _word(row["stands"], lang), "cause": text["cause"], "says": text["says"]}
+    return told | {
+        "verdict": text["verdict"],
+        "holds": row["holds"] and verdict_words.value(row["holds"], lang),
+        "says": text["says"],
+        "why": text["why"],
+    }
 
 
 def _then(judged: Judged, lang: Language) -> str | None:
@@ -124,51 +131,63 @@ def _numbers(state: Seen | None, judged: Judged) -> str | None:
     return " … ".join(ends) or None
 
 
-def _reading(reading: Mapping[str, Any]) -> None:
+def _reading(reading: Mapping[str, Any], lang: Language) -> None:
     """A reading as a heading and a table of what each state of the data says."""
-    decides = ", decides" if reading["decides"] else ""
-    print(
-        f"\nreading {reading['number']}: {reading['formula']} of {', '.join(reading['series'])}: {reading['alone']}{decides}"
-    )
+    from warehouse.papers.results import WORDS, Verdict
+
+    english = lang is Language.EN
+    decides = (", decides" if english else "，判定以此为据") if reading["decides"] else ""
+    of = f"{reading['formula']}{' of ' if english else '：'}{', '.join(reading['series'])}"
+    alone = getattr(WORDS[Verdict(reading["alone"])], lang.value)
+    print(f"\n{verdict_words.field('reading', lang)} {reading['number']}: {of}: {alone}{decides}")
     for name in ("proxy", "assume", "changed", "why"):
         if reading.get(name):
-            print(f"  {name}: {reading[name]}")
+            print(f"  {verdict_words.field(name, lang)}: {reading[name]}")
     table = [
         {
-            "when": state["when"],
+            "when": verdict_words.value(state["when"], lang),
             "known_from": state["known_from"],
-            "basis": state["basis"],
-            **{name: number[name] for name in ("period", "entity", "partner", "value")},
-            "holds": _word(number["holds"]),
+            "basis": verdict_words.value(state["basis"], lang),
+            "period": number["period"],
+            **{name: verdict_words.area(number[name], lang) for name in ("entity", "partner")},
+            "value": number["value"],
+            "status": number["status"] or None,
+            "holds": _word(number["holds"], lang),
             "missing": ", ".join(number["missing"]),
             "ties": number["ties"] or None,
             "next": number["margin"],
-            "coverage": number["coverage"],
+            "coverage": number["coverage"] and verdict_words.value(number["coverage"], lang),
             "vintages": ", ".join(f"{part} {vintage}" for part, vintage in state["vintages"].items()),
         }
         for state in reading["states"]
         for number in state["numbers"]
     ]
     if table:
-        output.rows(table, Format.TABLE)
+        output.rows([verdict_words.headed(row, lang) for row in table], Format.TABLE)
 
 
-def _unit(unit: str, scale: int) -> str:
-    return f"{unit} × 10^{scale}" if scale else unit
-
-
-def _word(value: Any) -> str:
+def _word(value: Any, lang: Language) -> str:
     """A value for people; no is an answer, too."""
-    return "no" if value is False else output.short(value)
+    told = "no" if value is False else output.short(value)
+    return verdict_words.value(told, lang) if isinstance(value, bool) else told
+
+
+def _padded(name: str) -> str:
+    """A name as wide as the others; a Chinese sign takes two places."""
+    from rich.cells import set_cell_size
+
+    return set_cell_size(name, 18)
 
 
 def _in(found: Mapping[str, Any], lang: Language) -> dict[str, Any]:
     """The fields in one language, under the names without an ending."""
     told: dict[str, Any] = {}
     for name, value in found.items():
-        doubled, base = f"{name}_zh" in found, name.removesuffix("_zh")
-        if (doubled and lang is Language.ZH) or (base != name and base in found and lang is Language.EN):
+        base = name.removesuffix("_zh")
+        if base != name and base in found:
             continue
+        if lang is Language.ZH:
+            value = found.get(f"{name}_zh", value)
         if isinstance(value, Mapping):
             value = _in(value, lang)
         elif isinstance(value, list):

@@ -181,24 +181,6 @@ def test_a_statement_that_stands_twice_is_told(tmp_path: Path) -> None:
         catalogue.load_paper(path)
 
 
-def test_one_wrong_file_hinders_no_other(tmp_path: Path) -> None:
-    written(tmp_path)
-    (tmp_path / "~$open.xlsx").write_text("what a spreadsheet leaves while it is open")
-    (tmp_path / "wrong.yaml").write_text("id: wrong\n")
-    found = catalogue.load(tmp_path)
-    assert {"mine", "paper001"} <= set(found.papers)
-    assert list(found.wrong) == ["wrong.yaml"]
-    assert found.statement("mine-c001")[0].id == "mine"
-
-
-def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    path = written(tmp_path)
-    assert catalogue.load(tmp_path).statement("mine-c001")[1].printed == "4.6"
-    assert catalogue.load(tmp_path) is catalogue.load(tmp_path)
-    path.write_text(PAPER.replace('"4.6"', '"4.55"'))
-    assert catalogue.load(tmp_path).statement("mine-c001")[1].printed == "4.55"
-
-
 def test_chinese_words_of_ours_are_chinese(tmp_path: Path) -> None:
     path = written(tmp_path, ("zh: 研发强度", "zh: R&D intensity"))
     paper = catalogue.load_paper(path)  # one's own may be in one language

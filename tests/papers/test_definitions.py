@@ -83,13 +83,16 @@ BY_HAND: dict[str, tuple[str, dict[tuple[str, ...], float]]] = {
                            ("JPN", "2016"): 4, ("JPN", "2017"): 4}),
     "rank-of-two": ("2017", {("CHN", "2017"): 1, ("JPN", "2017"): 4}),
     "rank-of-sum": ("2015:2017", {("CHN", "2015:2017"): 1, ("JPN", "2015:2017"): 4}),
+    "ranks-in-science": ("2017", {
+        (entity, part, "2017"): place for entity, place in (("CHN", 1), ("JPN", 4))
+        for part in ("expenditure", "patents", "papers")}),
     "everyone": ("2017", {("CHN", "2017"): 143, ("JPN", "2017"): 40, ("USA", "2017"): 90, ("GBR", "2017"): 10,
                           ("BRA", "2017"): 90}),
     "d-world-rd-share": ("2017", {("", "2017"): 100 * (143**2 + 40**2) / (143**2 + 40**2 + 90**2 + 10**2 + 90**2)}),
     "d-growth-contribution": ("2015:2017", {("", "2015:2017"): 100 * (10449 - 2000) / (10449 - 2000 - 6300 - 300 + 1700)}),
-    "d-pct-openness": ("2017", {("CHN", "foreign-owned", "2017"): 14.3, ("CHN", "owned abroad", "2017"): 14.3,
+    "d-pct-openness": ("2017", {("CHN", "foreign-owned", "2017"): 14.3, ("CHN", "owned-abroad", "2017"): 14.3,
                                 ("CHN", "co-invented", "2017"): 14.3, ("JPN", "foreign-owned", "2017"): 4,
-                                ("JPN", "owned abroad", "2017"): 4, ("JPN", "co-invented", "2017"): 4}),
+                                ("JPN", "owned-abroad", "2017"): 4, ("JPN", "co-invented", "2017"): 4}),
 }  # fmt: skip
 
 
@@ -175,6 +178,18 @@ def test_a_rank_counts_the_greater_ones_and_tells_ties(values: list[int]) -> Non
     (number,) = formulas.answer(observations, words, formula, None, observations.states(["x"])[-1])
     assert number.value == 1 + sum(value > values[0] for value in values)
     assert (number.ties, number.coverage) == (values.count(values[0]) - 1, (4, 4))
+
+
+def test_a_rank_in_several_measures_tells_the_one_that_is_missing() -> None:
+    names = {"expenditure": "r", "patents": "p", "papers": "a"}
+    words = replace(vocabulary(), measures={name: made_up.measure(name) for name in names.values()})
+    levels = {("CHN", "2016"): 2.0, ("USA", "2016"): 3.0, ("JPN", "2016"): 1.0}
+    observations = made_up.held(words, {"r": levels, "p": levels, "a": {("USA", "2016"): 3.0}})
+    formula = Formula.model_validate({"use": "ranks-in-science", "with": names, "entities": ["CHN"], "period": "2016"})
+    found = formulas.answer(observations, words, formula, None, made_up.newest(observations, names))
+    assert {number.partner: number.value for number in found} == {"expenditure": 2, "patents": 2, "papers": None}
+    assert [number.partner for number in found if number.missing] == ["papers"]
+    assert {number.coverage for number in found if number.value} == {(3, 1)}
 
 
 def test_sql_that_does_not_run_or_lacks_its_columns_is_refused_with_its_name() -> None:

@@ -77,10 +77,10 @@ def _wrong_statement(statement: Statement, paper: Paper, words: Vocabulary) -> I
     if statement.exhibit is not None and statement.exhibit not in {one.id for one in paper.exhibits}:
         yield ("exhibit",), f"{statement.id}: the paper has no exhibit {statement.exhibit}"
     yield from _wrong_economies(statement.id, statement, words)
-    if statement.machine_readable != "no" and not statement.readings:
+    if statement.machine_readable != "no" and not statement.readings and statement.note is None:
         yield (
             ("machine_readable",),
-            f"{statement.id}: a source is machine-readable, but no reading says how it is recomputed",
+            f"{statement.id}: a source is machine-readable, but no reading says how it is recomputed, and no note why not",
         )
     for index, reading in enumerate(statement.readings):
         told = (
@@ -118,7 +118,7 @@ def _wrong_reading(reading: Reading, statement: Statement, words: Vocabulary) ->
     compared = statement.printed is not None and not own_number and statement.unit in words.units
     unit = words.unit_of(reading)
     if compared and words.factor(unit, statement.unit) is None:
-        yield ("use",), f"{reading.use} gives {unit}, which is no {statement.unit}"
+        yield ("unit",), f"{reading.use} gives {unit}, which is no {statement.unit}"
 
 
 def _wrong_drawn(drawn: Drawn, words: Vocabulary) -> Iterator[Found]:
