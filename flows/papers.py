@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def papers(
     paper: Annotated[str | None, typer.Argument(metavar="[PAPER]", help="such as paper001; all when left out")] = None,
-    claim: Annotated[str | None, typer.Option("--claim", metavar="ID", help="everything behind one verdict")] = None,
+    claim: Annotated[
+        str | None, typer.Option("--claim", metavar="ID", help="everything behind one verdict (its row in CSV)")
+    ] = None,
     exhibit: Annotated[str | None, typer.Option("--exhibit", metavar="ID", help="a figure or table as rows")] = None,
     verdict: Annotated[str | None, typer.Option("--verdict", help="only these, in English or Chinese words")] = None,
     changed: Annotated[bool, typer.Option("--changed", help="only what changed since the paper's days")] = False,
@@ -51,33 +53,72 @@ def papers(
 ) -> None:
     """Verdicts on the figures, tables and claims of papers: as printed, as known in their days, and now."""
     from flows import settings
-    from warehouse.papers import asking
     from warehouse.papers.asking import When
 
-    _one_question(PAPER=paper, claim=claim, exhibit=exhibit, check=check, template=template)
-    _one_question(verdict=verdict, claim=claim, exhibit=exhibit, check=check, template=template)
-    _one_question(changed=changed or None, claim=claim, exhibit=exhibit, check=check, template=template)
-    current, asked = settings.load(), When(as_of, edition)
+    alone = {"claim": claim, "exhibit": exhibit, "check": check, "template": template}
+    for among in ({"PAPER": paper}, {"verdict": verdict}, {"changed": changed or None}):
+        _one_question(**among, **alone)
+    current, when = settings.load(), When(as_of, edition)
     if check is not None:
-        return _check(current, check, asked, lang, form)
-    catalogue = _catalogue(current)
+        return _check(current, check, when, lang, form)
+    catalogue = _catalogue(current, paper)
     if template is not None:
         return _template(template, catalogue, lang)
-    warehouse = _warehouse(current)
-    profile = warehouse.profile
+    question = _Question(_warehouse(current), catalogue, when, lang, form)
     if claim is not None:
-        found = asking.claim(warehouse, catalogue, claim, asked)
-        verdict_tables.claim(found, form, lang, profile)
+        question.of_claim(claim)
     elif exhibit is not None:
-        verdict_tables.exhibit(asking.exhibit(warehouse, catalogue, exhibit, asked).rows, form, lang, profile)
+        question.of_exhibit(exhibit)
     elif paper is None and verdict is None and not changed:
-        verdict_tables.states(asking.judged(warehouse, catalogue, when=asked).values(), form, lang, profile)
+        question.of_all()
     else:
-        chosen = asking.of_paper(warehouse, catalogue, paper, asked, verdict=verdict, changed=changed)
-        verdict_tables.statements(chosen, catalogue, form, lang, profile, changed=changed)
+        question.of_paper(paper, verdict, changed=changed)
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (papers,)
+
+
+class _Question(NamedTuple):
+    """What is asked, as known when, and how it is answered; each method prints one kind of answer."""
+
+    warehouse: Warehouse
+    catalogue: Catalogue
+    when: When
+    lang: Language
+    form: Format
+
+    def of_claim(self, name: str) -> None:
+        """Everything behind a verdict; in CSV its row, as that of its paper: what lies behind it is no table."""
+        from warehouse.papers import asking
+
+        told = self.form, self.lang, self.warehouse.profile
+        if self.form is Format.CSV:
+            self.catalogue.statement(name)
+            found = asking.judged(self.warehouse, self.catalogue, [name], self.when)
+            verdict_tables.statements([found[name]], *told)
+        else:
+            verdict_tables.claim(asking.claim(self.warehouse, self.catalogue, name, self.when), *told)
+
+    def of_exhibit(self, name: str) -> None:
+        """A figure or table as rows."""
+        from warehouse.papers import asking
+
+        found = asking.exhibit(self.warehouse, self.catalogue, name, self.when)
+        verdict_tables.exhibit(found.rows, self.form, self.lang, self.warehouse.profile)
+
+    def of_all(self) -> None:
+        """The state of every paper."""
+        from warehouse.papers import asking
+
+        found = asking.judged(self.warehouse, self.catalogue, when=self.when)
+        verdict_tables.states(found.values(), self.form, self.lang, self.warehouse.profile)
+
+    def of_paper(self, name: str | None, verdict: str | None, *, changed: bool) -> None:
+        """The statements of a paper, or of all."""
+        from warehouse.papers import asking
+
+        found = asking.of_paper(self.warehouse, self.catalogue, name, self.when, verdict=verdict, changed=changed)
+        verdict_tables.statements(found, self.form, self.lang, self.warehouse.profile, changed=changed)
 
 
 def _one_question(**given: Any) -> None:
@@ -93,13 +134,20 @@ def _warehouse(settings: Settings) -> Warehouse:
     return Warehouse(**settings.place, create=False)
 
 
-def _catalogue(settings: Settings) -> Catalogue:
-    """The papers, ours and the user's own; a file of theirs that is wrong is told, and hides no other."""
+def _catalogue(settings: Settings, asked: str | None) -> Catalogue:
+    """The papers, ours and the user's own; a file of theirs that is wrong, or is none, is told and hides no other.
+
+    What is wrong with the one that is asked for is told when it is looked up.
+    """
     from warehouse.papers import catalogue
 
     found = catalogue.load(settings.papers)
     for error in found.wrong.values():
-        print(f"figurekeeper: {error}", file=sys.stderr)
+        if error.path.stem != asked:
+            print(f"figurekeeper: {error}", file=sys.stderr)
+    if strange := catalogue.ignored(settings.papers):
+        names, endings = ", ".join(path.name for path in strange), ", ".join(catalogue.SUFFIXES)
+        print(f"figurekeeper: left out of {settings.papers}: {names} (papers end in {endings})", file=sys.stderr)
     return found
 
 
@@ -107,13 +155,13 @@ def _check(settings: Settings, path: Path, asked: When, lang: Language, form: Fo
     """Say every mistake of a paper's file, or what each of its claims comes out as."""
     from warehouse.papers import asking, catalogue
 
-    paper, taken = catalogue.load_own(path)
+    paper, taken = catalogue.load_own(path, settings.papers)
     for line in taken:
         print(f"taken: {line}", file=sys.stderr)
     whole = catalogue.load(None).with_paper(paper)
     warehouse = _warehouse(settings)
     found = asking.of_paper(warehouse, whole, paper.id, asked)
-    verdict_tables.statements(found, whole, form, lang, warehouse.profile)
+    verdict_tables.statements(found, form, lang, warehouse.profile)
     kept = f"put it into {settings.papers}" if settings.papers else "set FIGUREKEEPER_PAPERS to the folder it lies in"
     print(f"{path.name} has no mistakes; nothing was kept. To keep it: {kept}.", file=sys.stderr)
 

@@ -14,6 +14,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 M = TypeVar("M", bound=BaseModel)
+#: Of so many fields nobody writes a file; a few lines of aliases of aliases make as many.
+_LARGEST = 500_000
 #: A path of keys and indices, and what is wrong there.
 Where = tuple[str | int, ...]
 Mistake = tuple[Where, str]
@@ -39,6 +41,8 @@ def read(content: bytes, model: type[M], check: Callable[[Mapping[str, Any]], It
         tree = YAML(typ="safe").compose(written)
         lines: dict[Where, int] = {}
         found = _walk(tree, (), lines, set())
+        if _expanded(tree, {}) > _LARGEST:
+            raise ValueError(f"its aliases make more than {_LARGEST} fields of it")
         data = yaml.load(written)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -85,6 +89,17 @@ def line_at(lines: Mapping[Where, int], where: Where) -> int:
     while where not in lines:
         where = where[:-1]
     return lines[where]
+
+
+def _expanded(node: Node | None, sizes: dict[int, int]) -> int:
+    """How many nodes there are below a node, itself among them, once every alias stands for what it means."""
+    if node is None or isinstance(node, ScalarNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = _LARGEST  # if it is met again before it is counted, it stands in itself
+        inner = [one for pair in node.value for one in pair] if isinstance(node, MappingNode) else node.value
+        sizes[id(node)] = 1 + sum(_expanded(one, sizes) for one in inner)
+    return sizes[id(node)]
 
 
 def _walk(node: Node | None, where: Where, lines: dict[Where, int], met: set[int]) -> list[tuple[int, str]]:

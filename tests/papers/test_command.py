@@ -68,6 +68,9 @@ def test_one_paper_for_people_and_for_programs(run: Run) -> None:
     told = run("papers", "paper001", "--verdict", "bracketed")
     assert "537.9" in told.out
     assert "paper001-c021" not in told.out
+    chinese = run("papers", "paper001", "--verdict", "无机读来源", "--lang", "zh").out
+    assert "原文数值" in chinese
+    assert "第14位" in chinese
     found = run("papers", "paper001", "--format", "json").rows
     assert tuple(found[0]) == (*rows.FIELDS, "profile")
     bracketed = run("papers", "paper001", "--verdict", "介于前后版本", "--format", "csv").out
@@ -90,13 +93,23 @@ def test_everything_behind_one_verdict(run: Run) -> None:
     assert "四舍五入为 4.6" in told
     assert "2021-09-15 23:59Z" in told
     assert "figurekeeper lineage worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS 2017" in told
+    assert "占国内生产总值的%" in told
+    assert [word for word in ("percent", "reproduced", "reading", "printed", "publisher", " no ") if word in told] == []
     assert json.loads(run("papers", "--claim", "paper001-c021", "--format", "json").out)["tried"] == 2
+
+
+def test_a_claim_in_csv_is_the_row_that_its_paper_has_of_it(run: Run) -> None:
+    [row] = csv.DictReader(io.StringIO(run("papers", "--claim", "paper001-c021", "--format", "csv").out))
+    of_paper = csv.DictReader(io.StringIO(run("papers", "paper001", "--format", "csv").out))
+    assert row == next(one for one in of_paper if one["id"] == "paper001-c021")
+    assert run("papers", "--claim", "paper001-c0211", "--format", "csv").code == 2
 
 
 def test_a_figure_as_rows(run: Run) -> None:
     found = run("papers", "--exhibit", "paper003-fig3", "--as-of", "2024", "--format", "json").rows
     assert {row["entity"] for row in found} == {"CHN", "JPN", "USA"}
     assert {row["now_known_from"][:4] for row in found} == {"2024"}
+    assert "取数期内" in run("papers", "--exhibit", "paper003-fig3", "--lang", "zh").out
 
 
 @pytest.mark.parametrize(
@@ -109,14 +122,16 @@ def test_a_figure_as_rows(run: Run) -> None:
         (("paper001", "--claim", "paper001-c021"), "PAPER and --claim exclude each other"),
         (("--changed", "--exhibit", "paper003-fig3"), "--changed and --exhibit exclude each other"),
         (("--as-of", "yesterday"), "yesterday"),
-        (("--check", "missing.yaml"), "missing.yaml:1: cannot be read"),
-        (("--check", "paper.docx"), "paper.docx"),
+        (("--check", "missing.xlsx"), "there is no file missing.xlsx"),
+        (("--check", "."), ". is a folder"),
+        (("--template", "none/mine.xlsx"), "there is no folder none. Next: make it first"),
+        (("--template", "My paper.xlsx"), "'My paper' is no id of a paper"),
         (("--template", "mine.docx"), "end it in .yaml, .xlsx or .csv"),
     ],
 )
 def test_wrong_use_ends_with_a_next_step(run: Run, arguments: tuple[str, ...], said: str) -> None:
     told = run("papers", *arguments)
-    assert told.code in (1, 2)
+    assert told.code == 2
     assert said in told.err
     assert "Next: " in told.err
 
@@ -147,12 +162,13 @@ def test_an_author_mends_a_paper_until_it_has_verdicts(
 
     refused = run("papers", "--check", path)
     assert refused.code == 1
-    assert "mine.xlsx:G11: mine-c003: value gives percent of GDP, which is no USD" in refused.err
+    assert "mine.xlsx:F11 (单位): mine-c003: value gives percent of GDP, which is no USD" in refused.err
 
     sheet["F11"] = "%"
     book.save(path)
     checked = run("papers", "--check", path, "--format", "json")
     assert [row["id"] for row in checked.rows] == ["mine-c001", "mine-c002", "mine-c003"]
+    assert "taken: E11 3.2: equals 3.2" in checked.err
     assert "taken: G11 研发强度: value of oecd-gerd-gdp" in checked.err
     assert run("papers", "mine").code == 2
 
@@ -161,10 +177,15 @@ def test_an_author_mends_a_paper_until_it_has_verdicts(
     assert kept == {row["id"]: row["verdict"] for row in checked.rows}
     (folder / "other.yaml").write_text("id: other\n", encoding="utf-8")
     (folder / "~$mine.xlsx").write_bytes(b"Excel's mark of an open file")
+    (folder / "notes.txt").write_text("no paper", encoding="utf-8")
     beside = run("papers", "mine")
     assert beside.code == 0
     assert "other.yaml:1: " in beside.err
+    assert f"left out of {folder}: notes.txt (papers end in .yaml, .yml, .xlsx, .csv)" in beside.err
     assert "~$" not in beside.err
+    asked = run("papers", "other")
+    assert asked.code == 1
+    assert asked.err.count("other.yaml:1: title: Field required") == 1
 
 
 def test_the_yaml_of_the_page_is_a_paper(run: Run, tmp_path: Path) -> None:

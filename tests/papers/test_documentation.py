@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from warehouse.papers import own, rows
+from warehouse.papers import own_words, rows
 from warehouse.papers.model import Expect, Sense, Statement
 from warehouse.papers.results import WORDS
 from warehouse.papers.verdicts import rounding
@@ -62,7 +62,7 @@ def test_every_sense_with_a_number_is_told_with_words_that_a_spreadsheet_knows()
     told = {row[0]: row[1].split() for row in table(PAGE, "sense")}
     assert told.keys() == set(get_args(Sense)) - {"direction", "event"}
     assert {
-        sense: [word for word in words if word not in own.synonyms().senses[sense]]
+        sense: [word for word in words if word not in own_words.synonyms().senses[sense]]
         for sense, words in told.items()
         if words
     } == {sense: [] for sense, words in told.items() if words}
@@ -77,8 +77,8 @@ def test_the_fields_named_are_those_of_a_row() -> None:
 
 def test_the_columns_of_a_spreadsheet_are_told() -> None:
     page = (DOCS / "own-paper.md").read_text(encoding="utf-8")
-    columns = own.synonyms().columns
-    told = {own.plain(english): chinese for chinese, english, *_ in table(page, "列")}
-    by_word = {own.plain(word): name for name, words in columns.items() for word in words}
+    columns = own_words.synonyms().columns
+    told = {own_words.plain(english): chinese for chinese, english, *_ in table(page, "列")}
+    by_word = {own_words.plain(word): name for name, words in columns.items() for word in words}
     assert {by_word[english] for english in told} == columns.keys()
-    assert all(by_word[own.plain(chinese)] == by_word[english] for english, chinese in told.items())
+    assert all(by_word[own_words.plain(chinese)] == by_word[english] for english, chinese in told.items())

@@ -16,7 +16,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from warehouse.errors import UsageError
-from warehouse.papers import entries, own
+from warehouse.papers import entries, own, own_cells
 from warehouse.papers.entries import Found
 from warehouse.papers.model import Check, Exhibit, Paper, Statement
 from warehouse.papers.vocabulary import FOLDER, CatalogueError, Vocabulary, vocabulary
@@ -25,14 +25,18 @@ from warehouse.yaml_lines import Mistaken, Where, line_at, lines_of, read
 __all__ = ["Catalogue", "CatalogueError", "load", "load_own", "load_paper"]
 
 T = TypeVar("T")
+_YAML = (".yaml", ".yml")
+#: Endings of the files of papers.
+SUFFIXES = (*_YAML, *own_cells.SUFFIXES)
 
 
 @dataclass(frozen=True, eq=False)
 class Catalogue(Vocabulary):
-    """All papers by id, checks across papers, and the files that could not be read (`wrong`, by file name)."""
+    """All papers by id, checks across papers, the file of each paper, and those that could not be read (`wrong`, by name)."""
 
     papers: Mapping[str, Paper] = field(default_factory=dict)
     cross: tuple[Check, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
     wrong: Mapping[str, CatalogueError] = field(default_factory=dict)
 
     @cached_property
@@ -54,7 +58,10 @@ class Catalogue(Vocabulary):
         return self._exhibits
 
     def paper(self, name: str) -> Paper:
-        """A paper by its id. Raises UsageError for an unknown one."""
+        """A paper by its id. Raises UsageError for an unknown one, CatalogueError for one whose file is wrong."""
+        for error in self.wrong.values():
+            if name not in self.papers and error.path.stem == name:
+                raise error
         return _known(name, self.papers, "paper")
 
     def statement(self, name: str) -> tuple[Paper, Statement]:
@@ -89,16 +96,20 @@ def load(own_folder: Path | None = None) -> Catalogue:
     Read again only when a file changed. Raises CatalogueError where definitions, measures, groups or units are wrong.
     """
     shipped = _load(_stamped(sorted(FOLDER.glob("paper*.yaml"))), None)
-    added = _stamped(_own_files(own_folder))
+    added = _stamped(path for path in _own_files(own_folder) if path.suffix.lower() in SUFFIXES)
     return _load(added, shipped) if added else shipped
 
 
+def ignored(own_folder: Path | None) -> list[Path]:
+    """Files in one's own folder that are no papers by their ending."""
+    return [path for path in _own_files(own_folder) if path.suffix.lower() not in SUFFIXES]
+
+
 def _own_files(folder: Path | None) -> list[Path]:
-    """Files that speak of papers; not what an open spreadsheet leaves beside them."""
+    """The files of a folder; not what an open spreadsheet leaves beside them."""
     if folder is None or not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.suffix in (".yaml", *own.SUFFIXES) and path.is_file()]
-    return sorted(path for path in found if not path.name.startswith((".", "~")))
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "~")))
 
 
 def _stamped(files: Iterable[Path]) -> tuple[tuple[Path, int], ...]:
@@ -110,15 +121,18 @@ def _load(files: tuple[tuple[Path, int], ...], before: Catalogue | None) -> Cata
     """A catalogue with the papers of some files more."""
     words = vocabulary()
     papers = dict(before.papers) if before is not None else {}
+    read_from = dict(before.files) if before is not None else {}
     wrong = dict(before.wrong) if before is not None else {}
     for path, _ in files:
         try:
-            paper, _ = _read(path, words, papers)
+            paper, _ = _read(path, words, read_from)
         except CatalogueError as error:
             wrong[path.name] = error
+        except Exception as error:  # whatever one file does, the others are read
+            wrong[path.name] = CatalogueError(path, [f"1: cannot be understood ({type(error).__name__}: {error})"])
         else:
-            papers[paper.id] = paper
-    catalogue = Catalogue(**vars(words), papers=papers, wrong=wrong)
+            papers[paper.id], read_from[paper.id] = paper, path
+    catalogue = Catalogue(**vars(words), papers=papers, files=read_from, wrong=wrong)
     return replace(catalogue, cross=_cross(catalogue))
 
 
@@ -127,30 +141,40 @@ def load_paper(path: Path) -> Paper:
     return load_own(path)[0]
 
 
-def load_own(path: Path) -> tuple[Paper, list[str]]:
-    """As load_paper, and what was taken for words that a spreadsheet left open ("研发强度: oecd-gerd-gdp")."""
-    others = {paper.id: paper for paper in load().papers.values() if not _is_ours(path)}
-    return _read(path, vocabulary(), others)
+def load_own(path: Path, own_folder: Path | None = None) -> tuple[Paper, list[str]]:
+    """As load_paper, and what was taken for words that a spreadsheet left open ("研发强度: oecd-gerd-gdp").
+
+    With the folder that it is to lie in, its id must be none of another file there. Raises UsageError for what is no file, or
+    none that could hold a paper.
+    """
+    name = f"name a file that ends in {', '.join(SUFFIXES)}; `figurekeeper papers --template mine.xlsx` writes one"
+    if not path.is_file():
+        raise UsageError(f"{path} is a folder" if path.is_dir() else f"there is no file {path}", next_step=name)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path.name} is no paper by its ending", next_step=name)
+    others = {} if _is_ours(path) else load(own_folder).files
+    taken = {name: file for name, file in others.items() if _is_ours(file) or file.name != path.name}
+    return _read(path, vocabulary(), taken)
 
 
 def _is_ours(path: Path) -> bool:
     return path.resolve().parent == FOLDER.resolve()
 
 
-def _read(path: Path, words: Vocabulary, others: Mapping[str, Paper]) -> tuple[Paper, list[str]]:
-    """A paper of a file, and what was taken for its words; `others` are those whose ids are taken."""
+def _read(path: Path, words: Vocabulary, others: Mapping[str, Path]) -> tuple[Paper, list[str]]:
+    """A paper of a file, and what was taken for its words; `others` are the files of those whose ids are taken."""
     try:
-        if path.suffix in own.SUFFIXES:
+        if path.suffix.lower() in own_cells.SUFFIXES:
             sheet = own.fields(path, own.Known(words.measures, words.definitions, words.units, words.groups))
             paper, places, taken = _of_fields(sheet.fields, sheet.at), sheet.at, list(sheet.taken)
-            found = list(entries.mistakes(paper, words, ours=False))
+            found = sheet.in_cells(entries.mistakes(paper, words, ours=False))
         else:
             content = path.read_bytes()
             paper, taken = read(content, Paper, entries.left_open), []
             places = {where: str(line) for where, line in lines_of(content).items()}
             found = list(entries.mistakes(paper, words, ours=_is_ours(path)))
         if paper.id in others:
-            found.append((("id",), f"{paper.id} is the id of another paper"))
+            found.append((("id",), f"{paper.id} is the id of another paper: {_of(others[paper.id])}"))
         if found:
             raise Mistaken(_told(found, places))
     except Mistaken as error:
@@ -160,20 +184,25 @@ def _read(path: Path, words: Vocabulary, others: Mapping[str, Paper]) -> tuple[P
     return paper, taken
 
 
+def _of(path: Path) -> str:
+    return "one that comes with Figurekeeper" if _is_ours(path) else path.name
+
+
 def _of_fields(fields: Mapping[str, object], places: Mapping[Where, str]) -> Paper:
+    """A spreadsheet's paper; what is wrong is told without the names of fields, which its author never sees."""
     try:
         return Paper.model_validate(fields)
     except ValidationError as error:
-        told = [(item["loc"], f"{'.'.join(map(str, item['loc']))}: {item['msg']}") for item in error.errors()]
+        told = [(item["loc"], item["msg"].removeprefix("Value error, ")) for item in error.errors()]
         raise Mistaken(_told(told, places)) from error
 
 
 def _told(found: Iterable[Found], places: Mapping[Where, str]) -> list[str]:
-    """Mistakes with the line or cell of the field, or of what it would stand in; the first one first."""
+    """Mistakes with the line or cell of the field, or of what it would stand in; the first one first, and each once."""
     numbered = {where: number for number, where in enumerate(places)}
     names = list(places.values())
     placed = sorted((line_at(numbered | {(): 0}, where), what) for where, what in found)
-    return [f"{names[place]}: {what}" for place, what in placed]
+    return list(dict.fromkeys(f"{names[place]}: {what}" for place, what in placed))
 
 
 def _cross(catalogue: Catalogue) -> tuple[Check, ...]:

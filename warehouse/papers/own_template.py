@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from warehouse.errors import UsageError
 from warehouse.files import write_durably
-from warehouse.papers import own
 from warehouse.papers.catalogue import Catalogue
+from warehouse.papers.own_words import synonyms
 
 _YAML = """\
 id: {id} # letters and digits; the ids of its claims begin with it
@@ -68,11 +69,18 @@ EXAMPLE = "wdi-gerd-gdp"
 def write(path: Path, catalogue: Catalogue, language: str = "en") -> Path:
     """Write a template that its ending chooses: .yaml, .xlsx (with a sheet of the words one may write) or .csv.
 
-    Raises UsageError for another ending, or when the file exists.
+    Raises UsageError for another ending, for a name that is no id of a paper, when the file exists, or its folder does not.
     """
     if path.exists():
         raise UsageError(f"{path} is there already", next_step="name a new file; nothing was written")
-    if path.suffix == ".yaml":
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", next_step="make it first; nothing was written")
+    if not re.fullmatch("[a-z0-9]+", path.stem):
+        raise UsageError(
+            f"{path.stem!r} is no id of a paper, which the name of its file is",
+            next_step="take small letters and digits, such as mine; nothing was written",
+        )
+    if path.suffix in (".yaml", ".yml"):
         content = _YAML.format(id=path.stem, measure=EXAMPLE).encode()
     elif path.suffix == ".csv":
         content = _csv([*_ABOUT[language], (), *_CLAIMS[language]])
@@ -121,7 +129,7 @@ def _xlsx(catalogue: Catalogue, language: str) -> bytes:
 
 def _words(catalogue: Catalogue, language: str) -> Iterable[tuple[str, str, str]]:
     """What one may write in which column, and what is taken for it."""
-    known = own.synonyms()
+    known = synonyms()
     yield {"en": ("column", "you may write", "taken for"), "zh": ("列", "可写", "理解为")}[language]
     for word, ids in known.measures.items():
         yield "measure 指标", word, ", ".join(getattr(catalogue.measures[one].name, language) for one in ids)
@@ -132,6 +140,6 @@ def _words(catalogue: Catalogue, language: str) -> Iterable[tuple[str, str, str]
     for unit in catalogue.units.values():
         yield "unit 单位", unit.id, getattr(unit.name, language)
     for definition in catalogue.definitions.values():
-        yield "formula 算法", definition.id, definition.formula
+        yield "formula 算法", definition.id, getattr(definition.formula, language)
     for sense, said in known.senses.items():
         yield "wording 修饰语", ", ".join(said), sense
