@@ -70,6 +70,7 @@ class Run:
         foreseen = verdict_step.foresee(self.settings, self.warehouse, staged) if self._news else None
         judgement = self._judge(staged, looked, foreseen)
         header["parts"] = {part.part: part.change for part in parts}
+        header |= verdict_step.recorded(foreseen)
         publish.record_stage(
             self.warehouse,
             self.batch,

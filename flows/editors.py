@@ -26,8 +26,10 @@ def acknowledge(
     closed = incidents.acknowledge(warehouse, incident, reason=reason, by=by)
     publish.flush(warehouse)
     print(f"incident {closed.id} of {closed.dataset}: {closed.text}")
-    pipeline.finish(current)
-    output.deliver(current)
+    try:
+        pipeline.finish(current)
+    finally:
+        output.deliver(current)
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (acknowledge,)

@@ -60,8 +60,10 @@ def load(
         raise
     for outcome in outcomes:
         output.tell(outcome)
-    pipeline.finish(current)
-    output.deliver(current)
+    try:
+        pipeline.finish(current)
+    finally:
+        output.deliver(current)
     if any(outcome.decision.value == "quarantined" for outcome in outcomes):
         raise typer.Exit(3)
 

@@ -233,7 +233,9 @@ def refresh(
         run = Run(settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note, now, given)
         told = {"on": str(on) if on else None, "fault": fault, "reason": reason, **batch_record.asked(wanted)}
         try:
-            return run.carry_out(address, told)
+            verdicts = verdict_step.owed(settings, warehouse, dataset.id, note=note)
+            outcome = run.carry_out(address, told)
+            return replace(outcome, verdicts=(*verdicts, *outcome.verdicts))
         except Exception as error:
             record_failure(run, error)
             raise
@@ -262,7 +264,7 @@ def decide(
     message = f"{told} (it was {batch['message']})"
     edition = publish.decide(warehouse, batch_id, Closing(_DECISIONS[action], by, message, reason, run_id))
     incident = None
-    verdicts = verdict_step.after(settings, warehouse, batch_id, edition, note=note) if edition is not None else ()
+    verdicts = verdict_step.decided(settings, warehouse, batch_id, edition, note=note) if edition is not None else ()
     if action != "void":
         incident = incidents.close_open(warehouse, batch["dataset"], batch_id, told, ("quarantine",))
     publish.flush(warehouse)

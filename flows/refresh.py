@@ -84,7 +84,7 @@ def refresh_dataset(request: RefreshForm) -> State[Any]:
     report.publish_refresh(request.dataset, current.profile, outcomes)
     published = [outcome for outcome in outcomes if outcome.edition is not None]
     if published:
-        pipeline.finish(current)
         newest = published[-1].batch_id
         report.publish_changes(request.dataset, newest, pipeline.changes(current, newest))
+        pipeline.finish(current)
     return ending(outcomes)

@@ -16,6 +16,8 @@ from flows import targets
 
 if TYPE_CHECKING:
     from flows.settings import Settings
+    from warehouse.papers.asking import Answers
+    from warehouse.papers.catalogue import Catalogue
     from warehouse.store import Warehouse
 
 
@@ -29,24 +31,28 @@ def pages(
 ) -> None:
     """Write the site of the papers, in English and Chinese: no server, no script and no outside request is needed."""
     from flows import settings
-    from warehouse.papers import catalogue, site
+    from warehouse.papers import asking, catalogue, site
     from warehouse.store import Warehouse
 
     current = settings.load()
+    known = asking.shared(catalogue.load(current.papers))
     warehouse = Warehouse(**current.place, create=False)
     with warehouse.lease("pages"):  # what was drawn is kept for all
-        written = site.write(warehouse, to, edition=edition, catalogue=catalogue.load(current.papers))
+        written = site.write(warehouse, to, edition=edition, catalogue=known)
     print(f"{len(written)} files written; begin with {to / 'en' / 'index.html'} or {to / 'zh' / 'index.html'}")
 
 
-def renew(settings: Settings, warehouse: Warehouse) -> None:
-    """Bring the pages beside a warehouse to its newest edition; of several runs that end together one does it for all."""
+def renew(settings: Settings, warehouse: Warehouse, papers: Catalogue, answers: Answers) -> None:
+    """Bring the pages beside a warehouse to its newest edition; of several runs that end together one does it for all.
+
+    `answers`: what was found for these papers just now.
+    """
     if not settings.pages:
         return
-    from warehouse.papers import catalogue, site
+    from warehouse.papers import site
 
     with warehouse.lease("pages"):
-        site.write(warehouse, warehouse.root / "pages", catalogue=catalogue.load(settings.papers))
+        site.write(warehouse, warehouse.root / "pages", catalogue=papers, answers=answers)
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (pages,)

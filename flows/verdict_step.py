@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from flows.outcome import Note
 from flows.settings import Settings
-from warehouse import incidents, ledger
+from warehouse import incidents, ledger, publish
 from warehouse.errors import FigurekeeperError
+from warehouse.locks import Busy
 from warehouse.papers import asking, changes
 from warehouse.papers.asking import When
 from warehouse.papers.changes import Change, Foreseen
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
 
 _NAMED = 8  # ids that a title names
+#: What a batch records, before it is published, of the statements whose verdicts that will change: it owes editors a word.
+HEADER = "verdicts"
 
 
 def foresee(settings: Settings, warehouse: Warehouse, staged: Sequence[Staged]) -> Foreseen | None:
@@ -41,7 +44,13 @@ def foresee(settings: Settings, warehouse: Warehouse, staged: Sequence[Staged]) 
         foreseen = changes.forecast(warehouse, catalogue, staged)
         return replace(foreseen, error=_unread(catalogue))
     except Exception as error:
-        return Foreseen(error=_told(error))
+        return Foreseen(error=_told(error), failed=True)
+
+
+def recorded(foreseen: Foreseen | None) -> dict[str, Any]:
+    """What a batch writes into its header of what is foreseen, so that the incident is opened even if its process ends first,
+    or cannot judge."""
+    return {HEADER: [change.id for change in foreseen.changes]} if _looks(foreseen) and foreseen else {}
 
 
 def in_words(foreseen: Foreseen | None, *, held_back: bool) -> str:
@@ -58,14 +67,14 @@ def after(
     opened over the other changes.
 
     `foreseen` says which statements to look at; without it, all that the edition may have changed. The data are published: what
-    goes wrong here is said, and no more.
+    goes wrong here is said, and tried again by the next refresh (`owed`). The caller holds the dataset's lease.
     """
-    if foreseen is not None and not foreseen.changes:
+    if foreseen is not None and not _looks(foreseen):
         return ()
     dataset = batch.rsplit("@", 1)[0]
     try:
         catalogue = _catalogue(settings)
-        wanted = [change.id for change in foreseen.changes] if foreseen else None
+        wanted = [change.id for change in foreseen.changes] if foreseen and not foreseen.failed else None
         changed = changes.of_edition(warehouse, catalogue, edition, wanted)
         closed, back = _close_those_back(warehouse, catalogue, dataset, batch, edition)
         left = [change for change in changed if change.id not in back]
@@ -74,6 +83,51 @@ def after(
     except Exception as error:
         note(f"{dataset}: published, but the papers could not be judged: {_told(error)}")
         return ()
+
+
+def decided(
+    settings: Settings, warehouse: Warehouse, batch: str, edition: int, *, note: Note
+) -> tuple[IncidentChange, ...]:
+    """As `after`, of the edition that a person's decision has made; nothing when a refresh was quicker."""
+    dataset = batch.rsplit("@", 1)[0]
+    try:
+        with warehouse.lease(dataset, note=note):
+            told = _last_publish(warehouse, dataset) != (batch, edition) or _is_told(warehouse, batch, edition)
+            return () if told else after(settings, warehouse, batch, edition, note=note)
+    except Busy as error:
+        note(f"{dataset}: the next refresh looks at the papers: {_told(error)}")
+        return ()
+
+
+def owed(settings: Settings, warehouse: Warehouse, dataset: str, *, note: Note) -> tuple[IncidentChange, ...]:
+    """What the last publish of a dataset should have told editors, where its process ended before it did.
+
+    The caller holds the dataset's lease, and has completed what was cut off in mid-publish.
+    """
+    last = _last_publish(warehouse, dataset)
+    if last is None or HEADER not in publish.read_batch(warehouse, last[0])["header"] or _is_told(warehouse, *last):
+        return ()
+    return after(settings, warehouse, *last, note=note)
+
+
+def _last_publish(warehouse: Warehouse, dataset: str) -> tuple[str, int] | None:
+    """Batch and edition of a dataset's last publish, release or void."""
+    columns = ledger.editions.c
+    query = select(columns.batch_id, columns.edition).where(columns.batch_id.startswith(f"{dataset}@", autoescape=True))
+    with warehouse.engine.connect() as connection:
+        row = connection.execute(query.order_by(columns.edition.desc()).limit(1)).tuples().first()
+    return (row[0], row[1]) if row else None
+
+
+def _is_told(warehouse: Warehouse, batch: str, edition: int) -> bool:
+    """Whether an editor's incident was opened or closed by a batch since it made an edition."""
+    at = select(ledger.editions.c.at).where(ledger.editions.c.edition == edition).scalar_subquery()
+    columns = ledger.incidents.c
+    opened = and_(columns.opened_by == batch, columns.opened_at >= at)
+    closed = and_(columns.closed_by == batch, columns.closed_at >= at)
+    query = select(columns.incident).where(columns.kind == incidents.VERDICT, or_(opened, closed))
+    with warehouse.engine.connect() as connection:
+        return connection.execute(query).first() is not None
 
 
 def _close_those_back(
@@ -125,15 +179,21 @@ def _counted(changed: Iterable[Change]) -> str:
 
 
 def _catalogue(settings: Settings) -> Catalogue:
+    """The papers of which others may hear."""
     from warehouse.papers import catalogue
 
-    return catalogue.load(settings.papers)
+    return asking.shared(catalogue.load(settings.papers))
+
+
+def _looks(foreseen: Foreseen | None) -> bool:
+    """Whether an edition has to be looked at once it is made."""
+    return foreseen is not None and (foreseen.failed or bool(foreseen.changes))
 
 
 def _unread(catalogue: Catalogue) -> str | None:
-    """The files of papers that are wrong, each with its first mistake; None where all could be read."""
-    told = (f"{name}: {error.mistakes[0]}" for name, error in catalogue.wrong.items())
-    return "; ".join(told) or None
+    """How many files of papers are wrong; None where all could be read. What they say may be private, even their names."""
+    wrong = len(catalogue.wrong)
+    return f"{wrong} of the papers' files cannot be read: `figurekeeper papers` tells the mistakes" if wrong else None
 
 
 def _told(error: Exception) -> str:

@@ -20,6 +20,7 @@ from warehouse.errors import UsageError
 from warehouse.files import replacing
 from warehouse.lineage import batches, datasets
 from warehouse.papers import tables
+from warehouse.papers.asking import Answers
 from warehouse.store import Warehouse
 
 _COMMENTS = {
@@ -173,8 +174,12 @@ _LOOK = ("dataset", "part", "place", "fetched_at", "batch_id")
 _FILLED = "(o.value is not null or o.value_text is not null or o.status <> '')"
 
 
-def write(warehouse: Warehouse) -> Path:
-    """Write indicators.duckdb for the newest edition and swap it in; returns its path."""
+def write(warehouse: Warehouse, papers: Answers | None = None) -> Path:
+    """Write indicators.duckdb for the newest edition and swap it in; returns its path. `papers`: what is said of them in that
+    edition, where it is known already.
+
+    What goes wrong with the papers is raised when all else is written and in its place.
+    """
     path = warehouse.root / "indicators.duckdb"
     with warehouse.engine.connect() as connection:
         edition = line.newest_edition(connection)
@@ -198,7 +203,10 @@ def write(warehouse: Warehouse) -> Path:
         stamp = clock.to_text(clock.now())
         database.execute("create table edition as select ? as edition, ? as profile, ? as written_at",
                          [edition, warehouse.profile, stamp])  # fmt: skip
-        _comment(database, tables.write(database, warehouse, edition))
+        told, failure = _papers(database, warehouse, edition, papers)
+        _comment(database, told)
+    if failure is not None:
+        raise failure
     return path
 
 
@@ -216,6 +224,20 @@ def connect(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
     connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as indicators (read_only)")
     connection.execute("use indicators")
     return connection
+
+
+def _papers(
+    database: duckdb.DuckDBPyConnection, warehouse: Warehouse, edition: int, papers: Answers | None
+) -> tuple[dict[tuple[str, str], str], Exception | None]:
+    """The tables of the papers, all or none: the comments on their columns, or what went wrong."""
+    database.execute("begin")
+    try:
+        told = tables.write(database, warehouse, edition, papers)
+    except Exception as error:
+        database.execute("rollback")
+        return {}, error
+    database.execute("commit")
+    return told, None
 
 
 def _create(database: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

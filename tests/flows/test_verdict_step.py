@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.datasets import Dataset
-from flows import notices, pipeline
+from flows import notices, overview, pipeline
 from flows.rebuild import ArchiveParsers
 from flows.settings import Settings
 from tests.flows.small import serving, small
@@ -136,7 +136,7 @@ def test_a_paper_that_cannot_be_read_is_a_finding_and_stops_no_refresh(walked: S
     released = pipeline.refresh(settings, NAME, note=quiet)
     assert released.edition is not None
     [rule] = [result for result in released.results if result.rule == "papers-judged"]
-    assert "mine.yaml: 1: cutoff: Field required" in rule.observed
+    assert "1 of the papers' files cannot be read" in rule.observed
     assert [change.kind for change in released.verdicts] == [incidents.VERDICT]
 
 
@@ -145,3 +145,90 @@ def test_data_that_come_for_the_first_time_open_no_incident(tmp_path: Path, monk
     first = pipeline.refresh(Settings(home=tmp_path / "home", pages=False), NAME, note=quiet)
     assert (first.edition, first.verdicts) == (1, ())
     assert [result for result in first.results if result.layer == "papers"] == []
+
+
+def test_an_incident_that_a_dead_process_owed_is_opened_once_by_the_next_run(
+    walked: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(**walked.place, create=False)
+    with monkeypatch.context() as killed:
+        killed.setattr(incidents, "open_new", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.refresh(walked, NAME, note=quiet)
+    assert lineage.open_incidents(warehouse) == []
+    edition = lineage.batches(warehouse, limit=1)[0]["edition"]
+    changed = differing(verdicts(walked, edition - 1), verdicts(walked, edition))
+
+    again = pipeline.refresh(walked, NAME, full=True, note=quiet)
+    assert again.edition is None
+    [opened] = again.verdicts
+    assert set(told_of(opened.text, verdicts(walked, edition))) == changed >= KOREAS
+    assert pipeline.refresh(walked, NAME, full=True, note=quiet).verdicts == ()
+    assert [row["id"] for row in lineage.open_incidents(warehouse)] == [opened.id]
+
+
+@pytest.mark.parametrize("failing", ["of_edition", "forecast"])
+def test_an_incident_that_could_not_be_judged_is_opened_by_the_next_run(
+    walked: Settings, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    said: list[str] = []
+    with monkeypatch.context() as broken:
+        broken.setattr(changes, failing, _broken)
+        if failing == "forecast":
+            broken.setattr(changes, "of_edition", _broken)
+        released = pipeline.refresh(walked, NAME, note=said.append)
+    assert (released.edition, released.verdicts) == (2, ())
+    assert "published, but the papers could not be judged: OSError: no space left" in said[-1]
+    [opened] = pipeline.refresh(walked, NAME, full=True, note=quiet).verdicts
+    assert set(told_of(opened.text, KOREAS)) == KOREAS
+
+
+def test_a_private_paper_is_judged_when_asked_for_and_told_to_nobody(
+    walked: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.yaml").write_text(PRIVATE, encoding="utf-8")
+    settings = walked.model_copy(update={"papers": tmp_path / "own"})
+    released = pipeline.refresh(settings, NAME, note=quiet)
+    assert len(released.verdicts) == 1
+    notices.deliver_pending(settings)
+    pipeline.finish(settings)
+    written = [path for path in settings.home.rglob("*") if path.is_file()]
+    assert {"catalog.sqlite", "index.html", "indicators.duckdb"} <= {path.name for path in written}
+    for word in ("mine-c1", "unheard of", "闻所未闻"):
+        assert [path for path in written if word.encode() in path.read_bytes()] == []
+    cells = overview.printed(settings), overview.printed(settings, shared=True)
+    [own] = cells[0].keys() - cells[1].keys()
+    assert own == ("worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS", "2005")
+
+    mine = catalogue.load(settings.papers)
+    judged = asking.judged(Warehouse(**settings.place, create=False), mine, ["mine-c1"])["mine-c1"]
+    assert judged.verdict.value == "reproduced, revised since"
+
+
+PRIVATE = """
+id: mine
+title: {en: An unheard of paper, zh: 闻所未闻}
+year: 2021
+public: false
+cutoff: {earliest: "2021-01-01", latest: "2021-12-31", evidence: by its text}
+claims:
+  - id: mine-c1
+    says: {en: An unheard of intensity, zh: 闻所未闻的强度}
+    kind: ratio
+    entities: [KOR]
+    period: "2005"
+    printed: "2.63"
+    unit: percent of GDP
+    sense: equals
+    readings:
+      - {use: value, with: {x: wdi-gerd-gdp}}
+"""
+
+
+def _broken(*_: object) -> None:
+    raise OSError("no space left")
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt

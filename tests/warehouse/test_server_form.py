@@ -381,6 +381,8 @@ def test_hosts_share_a_warehouse_by_their_settings_alone(postgres: str, bucket: 
     assert "unchanged" in run("other", "refresh", "nbs.fdi_by_country")
     [series] = json.loads(run("third", "series", "--format", "json"))
     assert series["series"].startswith("nbs.fdi_by_country:")
+    judged = json.loads(run("third", "papers", "--claim", "paper000-c045", "--format", "json"))
+    assert "no proof of it" in judged["why"]  # read from the bucket: the number is the paper's own
     shown = run("third", "status", "--format", "json")
     assert "keeper:***@" in shown
     assert PASSWORD not in shown

@@ -6,9 +6,9 @@ of fields (rows), and pages.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from warehouse import clock
@@ -19,6 +19,7 @@ from warehouse.papers.results import WORDS, Judged, Verdict
 if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
     from warehouse.papers.figures.exhibits import Told
+    from warehouse.papers.inputs import Held
     from warehouse.store import Warehouse
 
 
@@ -37,6 +38,20 @@ class When(NamedTuple):
 NOW = When()
 
 
+@dataclass(frozen=True)
+class Answers:
+    """All verdicts and exhibits of a catalogue in an edition, by id."""
+
+    edition: int
+    judged: Mapping[str, Judged]
+    exhibits: Mapping[str, Told]
+
+
+def shared(catalogue: Catalogue) -> Catalogue:
+    """The same without private papers: all that is kept, shown to others or sent rests on this."""
+    return replace(catalogue, papers={name: paper for name, paper in catalogue.papers.items() if paper.public})
+
+
 def judged(
     warehouse: Warehouse, catalogue: Catalogue, wanted: Collection[str] | None = None, when: When = NOW
 ) -> dict[str, Judged]:
@@ -45,6 +60,19 @@ def judged(
 
     with inputs.hold(warehouse, catalogue, edition=when.edition) as held:
         return verdicts.judge(held, catalogue, wanted, known=when.known)
+
+
+def everything(warehouse: Warehouse, catalogue: Catalogue, edition: int | str | None = None) -> Answers:
+    """Each statement judged once, and each exhibit. Raises UsageError for a wrong edition."""
+    from warehouse.papers import inputs, verdicts
+    from warehouse.papers.figures import exhibits
+
+    with inputs.hold(warehouse, catalogue, edition=edition) as held:
+        judged = verdicts.judge(held, catalogue)
+        names = [one.id for paper in catalogue.papers.values() for one in paper.exhibits]
+        return Answers(
+            held.edition, judged, {name: exhibits.told(held, catalogue, name, judged=judged) for name in names}
+        )
 
 
 def of_paper(
@@ -71,28 +99,33 @@ def of_paper(
 def claim(warehouse: Warehouse, catalogue: Catalogue, statement: str, when: When = NOW) -> rows.Row:
     """Everything behind the verdict on one statement: the keys of warehouse.papers.rows.behind, and `lineage`, the commands that
     lead from its numbers to the bytes. Raises UsageError for an unknown id, with near ones."""
+    from warehouse.papers import inputs, verdicts
+
     catalogue.statement(statement)
-    found = judged(warehouse, catalogue, [statement], when)[statement]
-    return rows.behind(found) | {"lineage": list(_lineage(catalogue, found, when))}
+    with inputs.hold(warehouse, catalogue, edition=when.edition) as held:
+        found = verdicts.judge(held, catalogue, [statement], known=when.known)[statement]
+        return rows.behind(found) | {"lineage": list(dict.fromkeys(_lineage(held, catalogue, found, when)))}
 
 
-def _lineage(catalogue: Catalogue, found: Judged, when: When) -> Iterator[str]:
-    """A command for each series and period behind the reading that decides, of the economies that the statement names."""
+def _lineage(held: Held, catalogue: Catalogue, found: Judged, when: When) -> Iterator[str]:
+    """A command for each observation behind the newest answer of the reading that decides; where all economies are compared,
+    only of those that the statement names."""
+    from warehouse.papers import formulas
+    from warehouse.papers.inputs import WORLD, State
+
     if found.chosen is None or found.chosen.now is None:
         return
-    reading, statement = found.chosen.reading, found.statement
-    entities = catalogue.members(reading.entities or statement.entities)
-    partners = catalogue.members(reading.partners or statement.partners)
-    periods = dict.fromkeys(number.period for number in found.chosen.now.numbers)
+    reading, statement, now = found.chosen.reading, found.statement, found.chosen.now
+    spoken = {WORLD, *catalogue.members(reading.entities or statement.entities)}
+    spoken.update(catalogue.members(reading.partners or statement.partners))
     options = "".join(
         f" {option} {value}" for option, value in (("--as-of", when.as_of), ("--edition", when.edition)) if value
     )
-    for name in dict.fromkeys(catalogue.measures_of(reading).values()):
-        measure = catalogue.measures[name]
-        others = partners if "{partner}" in measure.series else ("",)
-        for entity, partner, period in product(entities, others, periods):
-            codes = {"entity": measure.codes.get(entity, entity), "partner": measure.codes.get(partner, partner)}
-            yield f"figurekeeper lineage {measure.series.format(**codes)} {period}{options}"
+    state = State(now.known_from, now.day, now.precision, now.basis, now.vintages)
+    for cell in formulas.cells(held, catalogue, reading, statement, state):
+        if cell.entity in spoken and cell.value is not None:
+            dataset = catalogue.measures[cell.measure].series.partition(":")[0]
+            yield f"figurekeeper lineage {dataset}:{cell.series_key} {cell.period}{options}"
 
 
 def exhibit(warehouse: Warehouse, catalogue: Catalogue, which: str, when: When = NOW) -> Told:

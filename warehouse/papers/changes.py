@@ -46,21 +46,22 @@ class Change:
         says, before, after = self._word(language, "says"), WORDS[self.before.verdict], WORDS[self.after.verdict]
         statement = self.after.statement
         chosen = self.after.chosen or self.before.chosen
-        then, near, now = (
-            _numbers(seen, self.after)
-            for seen in ((chosen.then, chosen.before or chosen.after, chosen.now) if chosen else (None, None, None))
-        )
+        states: tuple[Seen | None, ...] = (None, None, None)
+        if chosen:
+            states = (chosen.then, rows.beside(self.after.paper, chosen.before, chosen.after), chosen.now)
+        then, near, now = (_numbers(seen, self.after) for seen in states)
         printed = rows.printed(statement) or "–"
         cause = self._word(language, "cause")
-        unit = units[statement.unit].name.zh if units and statement.unit in units else statement.unit
+        name, _ = rows.counted_in(statement, chosen)
+        unit = units[name].name.zh if units and name in units else name
         if language == "zh":
-            held = then or (f"版本缺失（最近 {near}）" if near else "–")
+            held = then or (f"数据版本缺失（最近 {near}）" if near else "–")
             told = (
                 f"{self.id}　{says}：文中 {printed}；当时 {held}；现在 {now or '–'}（{unit}）。{before.zh} → {after.zh}"
             )
             return told + (f"。原因：{cause}" if cause else "")
         held = then or (f"not held (nearest {near})" if near else "–")
-        told = f"{self.id}: {says}; printed {printed}, then {held}, now {now or '–'} ({statement.unit}): {before.en} → {after.en}"
+        told = f"{self.id}: {says}; printed {printed}, then {held}, now {now or '–'} ({name}): {before.en} → {after.en}"
         return told + (f". Cause: {cause}" if cause else "")
 
     def _word(self, language: Language, name: str) -> str:
@@ -86,11 +87,13 @@ class Golden:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What staged vintages will do to the papers once they are published. `error`: why that could not be found out."""
+    """What staged vintages will do to the papers once they are published. `error`: why that could not be found out, for some of
+    them, or, where it `failed`, for any."""
 
     changes: tuple[Change, ...] = ()
     goldens: tuple[Golden, ...] = field(default=(), repr=False)
     error: str | None = None
+    failed: bool = False
 
 
 def between(before: Mapping[str, Judged], after: Mapping[str, Judged]) -> list[Change]:

@@ -11,68 +11,106 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from warehouse.papers import wording
 from warehouse.papers.model import Paper, Statement, Words
 from warehouse.papers.results import WORDS, Judged, Seen, Tried, Verdict
+from warehouse.papers.verdicts import judging
 
 Row = dict[str, Any]
-#: The words of senses in front of a printed number.
-_SIGNS = {
-    "about": "about ", "near": "near ", "above": "> ", "at least": "≥ ", "more than": "> ", "below": "< ", "at most": "≤ ",
-    "short of": "just under ", "rank": "rank ",
-}  # fmt: skip
-
-#: The fields of a row, in their order; `of` says what each is.
-FIELDS = (
-    "id", "paper", "exhibit", "verdict", "verdict_zh", "says", "says_zh", "period", "printed", "unit", "scale", "then",
-    "then_known_from", "before", "before_known_from", "after", "after_known_from", "now", "now_known_from", "then_vintages",
-    "now_vintages", "stands", "holds", "which", "tried", "agreeing", "margin", "rule", "rule_zh", "cause", "cause_zh",
-    "correction", "correction_zh", "why", "why_zh", "source", "source_basis",
-)  # fmt: skip
+_KNOWN = "from when the public could know that value, UTC"
+_FLAGS = "the provider's flags of the observations behind it, joined by ;"
+#: The fields of a row, in their order: type and meaning.
+MEANING: dict[str, tuple[type, str]] = {
+    "id": (str, "the statement: a claim, or a cell of a table"),
+    "paper": (str, "the paper"),
+    "exhibit": (str, "the figure or table it belongs to"),
+    "verdict": (str, "what the warehouse says of it; docs/papers.md has the list"),
+    "verdict_zh": (str, "the verdict in Chinese"),
+    "says": (str, "the statement in our words"),
+    "says_zh": (str, "the statement in Chinese"),
+    "period": (str, "of the statement, as printed"),
+    "printed": (str, "the number as printed, every digit, with the sense of its hedge"),
+    "unit": (str, "of printed, then, before, after, now and margin"),
+    "scale": (int, "power of ten by which printed, then, before, after and now count: 8 for 亿"),
+    "then": (float, "value in the vintage of the paper's days; null: none is held, or there are several numbers"),
+    "then_known_from": (str, _KNOWN),
+    "then_status": (str, _FLAGS),
+    "before": (float, "value in the nearest vintage before the paper's days"),
+    "before_known_from": (str, _KNOWN),
+    "before_status": (str, _FLAGS),
+    "after": (float, "value in the nearest vintage after the paper's days"),
+    "after_known_from": (str, _KNOWN),
+    "after_status": (str, _FLAGS),
+    "now": (float, "value in the newest vintage"),
+    "now_known_from": (str, _KNOWN),
+    "now_status": (str, _FLAGS),
+    "then_vintages": (str, "the vintages behind then, joined by ;"),
+    "now_vintages": (str, "the vintages behind now, joined by ;"),
+    "stands": (bool, "whether the statement is as printed in the newest vintage"),
+    "holds": (str, "how many of its numbers are as printed, such as 4 of 6"),
+    "which": (str, "the numbers that are not, joined by ;"),
+    "tried": (int, "how many readings could be computed"),
+    "agreeing": (int, "how many of them agree"),
+    "margin": (float, "how far the value is outside of what the printed number allows; 0: within"),
+    "rule": (str, "how the printed number was compared"),
+    "rule_zh": (str, "the rule in Chinese"),
+    "cause": (str, "what revised the number since"),
+    "cause_zh": (str, "the cause in Chinese"),
+    "correction": (str, "what would fit, where the paper contradicts itself"),
+    "correction_zh": (str, "the correction in Chinese"),
+    "why": (str, "why nothing was computed"),
+    "why_zh": (str, "the same in Chinese"),
+    "source": (str, "the source as the paper names it"),
+    "source_basis": (str, "whether the paper names the source, or it was assigned by us"),
+}
+FIELDS = tuple(MEANING)
 
 
 def of(judged: Judged) -> Row:
-    """One verdict as a flat row.
-
-    id, paper, exhibit; says, says_zh: the statement in our words; period; printed: the number as printed, with the sense of its
-    hedge; then, before, after, now: the value in the vintage of the paper's days, in the nearest held on either side, and in
-    the newest, in `unit` times ten to the power of `scale` (null where there are several numbers, or none); *_known_from (UTC);
-    then_vintages, now_vintages: the vintages that answer, joined by ;; verdict, verdict_zh; stands: whether it is as printed in
-    the newest vintage; holds ("4 of 6") and which fail; tried and agreeing: readings; margin: how far the value is outside the
-    rule, counted alike; rule, cause, correction and why, in English and (_zh) Chinese; source as the paper names it, and
-    source_basis.
-    """
+    """One verdict as a flat row, with the fields of MEANING; what there is none of is null."""
     statement, chosen = judged.statement, judged.chosen
-    seen = {name: getattr(chosen, name) if chosen else None for name in ("then", "before", "after", "now")}
-    row: Row = {
+    unit, scale = counted_in(statement, chosen)
+    row = _both("says", statement.says) | {
         "id": statement.id,
         "paper": judged.paper.id,
         "exhibit": statement.exhibit or _exhibit(judged.paper, statement),
-        "verdict": judged.verdict.value,
-        "verdict_zh": WORDS[judged.verdict].zh,
-        "says": statement.says.en,
-        "says_zh": statement.says.zh,
         "period": statement.period,
         "printed": printed(statement),
-        "unit": statement.unit,
-        "scale": statement.scale,
+        "unit": unit,
+        "scale": scale,
+        "source": statement.source,
+        "source_basis": statement.source_basis,
     }
-    for name, state in seen.items():
+    row |= _numbers(judged) | _outcome(judged)
+    return {name: row[name] for name in FIELDS}
+
+
+def _numbers(judged: Judged) -> Row:
+    """What each state says that matters."""
+    row: Row = {}
+    for name in ("then", "before", "after", "now"):
+        state: Seen | None = getattr(judged.chosen, name, None)
         row[name] = one(state, judged)
         row[f"{name}_known_from"] = state.known_from if state else None
-    for name in ("then", "now"):
-        state = seen[name]
+        row[f"{name}_status"] = status(state)
         row[f"{name}_vintages"] = ";".join(sorted(state.vintages.values())) if state else None
-    row |= {
+    return row
+
+
+def _outcome(judged: Judged) -> Row:
+    """The verdict, and what speaks for it."""
+    chosen = judged.chosen
+    row = _both("verdict", WORDS[judged.verdict]) | {
         "stands": chosen.now.holds if chosen and chosen.now else None,
         "holds": "{} of {}".format(*judged.holds) if judged.holds else None,
         "which": ";".join(judged.which) or None,
         "tried": judged.tried,
         "agreeing": judged.agreeing,
-        "margin": _counted(judged.margin, statement, chosen),
+        "margin": _counted(judged.margin, judged.statement, chosen),
     }
     for name in ("rule", "cause", "correction", "why"):
         row |= _both(name, getattr(judged, name))
-    return row | {"source": statement.source, "source_basis": statement.source_basis}
+    return row
 
 
 def behind(judged: Judged) -> Row:
@@ -80,6 +118,8 @@ def behind(judged: Judged) -> Row:
     row = of(judged)
     cutoff = judged.paper.cutoff
     return row | {
+        "printed_zh": wording.printed(judged.statement, "zh"),
+        "period_zh": wording.period(judged.statement.period, "zh"),
         "paper_title": judged.paper.title.en,
         "paper_title_zh": judged.paper.title.zh,
         "cutoff": {
@@ -97,15 +137,21 @@ def behind(judged: Judged) -> Row:
 def has_changed(judged: Judged) -> bool:
     """Whether a reader of the paper sees another number, or another answer, in the newest data than in those of its days.
 
-    Where none of its days are held, against the nearest before, or else the nearest after.
+    Where none of its days are held, against what `beside` gives.
     """
     chosen = judged.chosen
     if chosen is None or chosen.now is None:
         return False
-    then = chosen.then or chosen.before or chosen.after
+    then = chosen.then or beside(judged.paper, chosen.before, chosen.after)
     return then is not None and (
         then.held != chosen.now.held or _as_printed(then, judged) != _as_printed(chosen.now, judged)
     )
+
+
+def beside(paper: Paper, before: Seen | None, after: Seen | None) -> Seen | None:
+    """Of the states on either side of a paper's days the one that stands for them: that is as printed, else the nearer."""
+    near = judging.nearest(paper.cutoff, before, after)
+    return next((seen for seen in near if seen.holds), near[0] if near else None)
 
 
 def counts(judged: Iterable[Judged]) -> list[Row]:
@@ -122,13 +168,8 @@ def counts(judged: Iterable[Judged]) -> list[Row]:
 
 
 def printed(statement: Statement) -> str:
-    """The number as printed, with the sense in which it is: "4.6", "> 40", "10 … 15", "2/3"; "" where none is."""
-    number = statement.printed
-    if isinstance(number, tuple):
-        return " … ".join(number)
-    if number is None:
-        return statement.also_printed or ""
-    return f"{_SIGNS.get(statement.sense, '')}{number}"
+    """The number as printed, with the sense in which it is, in English: "4.6", "> 40", "10 … 15", "2/3"; "" where none is."""
+    return wording.printed(statement, "en")
 
 
 def one(state: Seen | None, judged: Judged) -> float | None:
@@ -144,6 +185,17 @@ def values(state: Seen | None, judged: Judged) -> list[float | None]:
     return [_counted(number.value, judged.statement, judged.chosen) for number in state.numbers]
 
 
+def counted_in(statement: Statement, tried: Tried | None) -> tuple[str, int]:
+    """The unit, and the power of ten, in which numbers are told: the statement's, or that of a reading that has its own."""
+    return (tried.unit, 0) if tried and tried.own_unit else (statement.unit, statement.scale)
+
+
+def status(state: Seen | None) -> str | None:
+    """The provider's flags of all observations behind a state's numbers, joined by ;; null without any."""
+    flags = {flag for number in state.numbers for flag in number.status.split(";")} if state else set()
+    return ";".join(sorted(flags - {""})) or None
+
+
 def _as_printed(state: Seen, judged: Judged) -> list[float | None]:
     """The numbers of a state with as many digits behind the point as the paper prints."""
     texts = judged.statement.printed or ()
@@ -153,9 +205,9 @@ def _as_printed(state: Seen, judged: Judged) -> list[float | None]:
 
 
 def _counted(value: float | None, statement: Statement, tried: Tried | None) -> float | None:
-    """A value of a reading in the statement's unit times ten to the power of its scale."""
-    if value is None or tried is None:
-        return None
+    """A value of a reading in the statement's unit times ten to the power of its scale; in its own where they do not compare."""
+    if value is None or tried is None or tried.own_unit:
+        return value if tried else None
     return float(Decimal(repr(value)).scaleb(-statement.scale) / Decimal(repr(tried.factor)))
 
 
@@ -213,6 +265,7 @@ def _state(name: str, state: Seen, statement: Statement, tried: Tried) -> Row:
                 "partner": number.partner,
                 "value": _counted(number.value, statement, tried),
                 "holds": number.holds,
+                "status": number.status,
                 "missing": list(number.missing),
                 "ties": number.ties,
                 "margin": number.margin,

@@ -10,52 +10,18 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from warehouse.papers import rows
+
 if TYPE_CHECKING:
     import duckdb
 
+    from warehouse.papers.asking import Answers
     from warehouse.store import Warehouse
 
-_TEXT, _NUMBER, _COUNT, _TRUTH = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+_TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
+_ARROW = {str: _TEXT, float: _NUMBER, int: _COUNT, bool: pa.bool_()}
 #: Column, type and meaning of `verdicts`, which are the fields of warehouse.papers.rows.of.
-VERDICTS = (
-    ("id", _TEXT, "the statement: a claim, or a cell of a table"),
-    ("paper", _TEXT, "the paper"),
-    ("exhibit", _TEXT, "the figure or table it belongs to"),
-    ("verdict", _TEXT, "what the warehouse says of it; docs/papers.md has the list"),
-    ("verdict_zh", _TEXT, "the verdict in Chinese"),
-    ("says", _TEXT, "the statement in our words"),
-    ("says_zh", _TEXT, "the statement in Chinese"),
-    ("period", _TEXT, "of the statement, as printed"),
-    ("printed", _TEXT, "the number as printed, every digit, with the sense of its hedge"),
-    ("unit", _TEXT, "of printed, then, before, after, now and margin"),
-    ("scale", _COUNT, "power of ten by which printed, then, before, after and now count: 8 for 亿"),
-    ("then", _NUMBER, "value in the vintage of the paper's days; null: none is held, or there are several numbers"),
-    ("then_known_from", _TEXT, "from when the public could know that value, UTC"),
-    ("before", _NUMBER, "value in the nearest vintage before the paper's days"),
-    ("before_known_from", _TEXT, "from when the public could know that value, UTC"),
-    ("after", _NUMBER, "value in the nearest vintage after the paper's days"),
-    ("after_known_from", _TEXT, "from when the public could know that value, UTC"),
-    ("now", _NUMBER, "value in the newest vintage"),
-    ("now_known_from", _TEXT, "from when the public could know that value, UTC"),
-    ("then_vintages", _TEXT, "the vintages behind then, joined by ;"),
-    ("now_vintages", _TEXT, "the vintages behind now, joined by ;"),
-    ("stands", _TRUTH, "whether the statement is as printed in the newest vintage"),
-    ("holds", _TEXT, "how many of its numbers are as printed"),
-    ("which", _TEXT, "the numbers that are not, joined by ;"),
-    ("tried", _COUNT, "how many readings could be computed"),
-    ("agreeing", _COUNT, "how many of them agree"),
-    ("margin", _NUMBER, "how far the value is outside of what the printed number allows; 0: within"),
-    ("rule", _TEXT, "how the printed number was compared"),
-    ("rule_zh", _TEXT, "the rule in Chinese"),
-    ("cause", _TEXT, "what revised the number since"),
-    ("cause_zh", _TEXT, "the cause in Chinese"),
-    ("correction", _TEXT, "what would fit, where the paper contradicts itself"),
-    ("correction_zh", _TEXT, "the correction in Chinese"),
-    ("why", _TEXT, "why nothing was computed"),
-    ("why_zh", _TEXT, "the same in Chinese"),
-    ("source", _TEXT, "the source as the paper names it"),
-    ("source_basis", _TEXT, "whether the paper names the source, or it was assigned by us"),
-)  # fmt: skip
+VERDICTS = tuple((name, _ARROW[kind], what) for name, (kind, what) in rows.MEANING.items())
 #: The same of `exhibits`, which are the fields of warehouse.papers.figures.exhibits.table.
 EXHIBITS = (
     ("exhibit", _TEXT, "the figure or table; each has a view of its own as well, such as paper003_fig3"),
@@ -73,10 +39,11 @@ EXHIBITS = (
     ("then_is", _TEXT, "inside the paper's days, or the nearest vintage before or after them"),
     ("then_known_from", _TEXT, "from when the public could know that value, UTC"),
     ("then_vintage", _TEXT, "the vintages behind then: dataset/part id, joined by ;"),
+    ("then_status", _TEXT, "the provider's flags of the observations behind then, joined by ;"),
     ("now", _NUMBER, "value in the newest vintage"),
     ("now_known_from", _TEXT, "from when the public could know that value, UTC"),
     ("vintage", _TEXT, "the vintages behind now: dataset/part id, joined by ;"),
-    ("status", _TEXT, "the provider's flags of the newest value, joined by ;"),
+    ("status", _TEXT, "the provider's flags of the observations behind now, joined by ;"),
     ("verdict", _TEXT, "on a printed cell"),
     ("verdict_zh", _TEXT, "the verdict in Chinese"),
     ("statement", _TEXT, "the id of a printed cell in the table verdicts"),
@@ -85,16 +52,21 @@ EXHIBITS = (
 )  # fmt: skip
 
 
-def write(database: duckdb.DuckDBPyConnection, warehouse: Warehouse, edition: int) -> dict[tuple[str, str], str]:
-    """Create `verdicts`, `exhibits` and a view an exhibit that has rows; returns the comment of each table's columns."""
-    from warehouse.papers import catalogue, inputs, rows, verdicts
-    from warehouse.papers.figures import exhibits
+def write(
+    database: duckdb.DuckDBPyConnection, warehouse: Warehouse, edition: int, answers: Answers | None = None
+) -> dict[tuple[str, str], str]:
+    """Create `verdicts`, `exhibits` and a view an exhibit that has rows; returns the comment of each table's columns.
 
-    papers = catalogue.load()
-    with inputs.hold(warehouse, papers, edition=edition or None) as held:
-        judged = [rows.of(one) for one in verdicts.judge(held, papers).values()]
-        names = [one.id for paper in papers.papers.values() for one in paper.exhibits]
-        shown = [row for name in names for row in exhibits.table(held, papers, name)]
+    `answers` of the same edition spare judging again.
+    """
+    from warehouse.papers import asking, catalogue
+
+    papers = asking.shared(catalogue.load())
+    if answers is None or answers.edition != edition:
+        answers = asking.everything(warehouse, papers, edition or None)
+    judged = [rows.of(answers.judged[name]) for name in papers.statements]
+    names = [one.id for paper in papers.papers.values() for one in paper.exhibits]
+    shown = [row for name in names for row in answers.exhibits[name].rows]
     comments: dict[tuple[str, str], str] = {}
     for table, columns, found in (("verdicts", VERDICTS, judged), ("exhibits", EXHIBITS, shown)):
         schema = pa.schema([(name, kind) for name, kind, _ in columns])
