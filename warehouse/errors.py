@@ -15,6 +15,7 @@ FigurekeeperError                    what happened, to which dataset and request
 │   └── Corrupted                    bytes, or a journal line, that do not match their sha256
 ├── DatasetFileError                 a dataset file with all its mistakes (connectors/datasets.py)
 ├── ManifestError                    a drop folder's manifest with all its mistakes (connectors/files/manifest.py)
+├── NotRenewed                       published, but what tells of the papers is as before (flows/overview.py)
 ├── NotEnabled                       a dataset whose file was never compared with its provider (connectors/datasets.py)
 └── ProviderError                    the provider's side (connectors/errors.py draws its branches)
 

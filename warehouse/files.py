@@ -5,6 +5,7 @@ Also the one place where a full or forbidden disk becomes a typed error.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import uuid
@@ -19,6 +20,8 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 #: PostgreSQL's: not permitted, disk full, a read-only server.
 _STATES = {"42501", "53100", "25006"}
 _WORDS = ("No space left", "disk is full", "readonly database", "Read-only file system", "unable to open database")
+#: Of Linux's renameat2.
+_EXCHANGE = 2
 
 
 class StoreUnreachable(WarehouseError):
@@ -102,6 +105,18 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         fsync_path(path.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two paths change places, so that nobody finds either of them missing; raises OSError where that cannot be done.
+
+    Linux's renameat2 with RENAME_EXCHANGE, which Python does not offer.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    here = -100  # AT_FDCWD
+    if library.renameat2(here, os.fsencode(one), here, os.fsencode(other), _EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(other))
 
 
 @contextmanager

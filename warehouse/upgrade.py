@@ -6,10 +6,8 @@ the change of places. How a journal is carried out again is in warehouse/replay.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +22,7 @@ from warehouse.archived import Parsers
 from warehouse.compare import compare
 from warehouse.contents import Content, read_vintage
 from warehouse.errors import UsageError, WarehouseError
-from warehouse.files import fsync_path
+from warehouse.files import exchange, fsync_path
 from warehouse.locks import FileLocks
 from warehouse.rebuild import build, building, settled
 from warehouse.replay import Replayed, carry
@@ -48,7 +46,6 @@ _OURS = (
     "charts",
     "service.lock",
 )
-_EXCHANGE = 2
 
 
 class AnswersChanged(WarehouseError):
@@ -265,21 +262,8 @@ def _change_places(new: Path, root: Path, kept: Path) -> None:
     """Put the new folder in the old one's place, at one moment; the old one then is `kept`."""
     new.rename(kept)
     try:
-        _exchange()(os.fsencode(kept), os.fsencode(root))
+        exchange(kept, root)
     except OSError:
         kept.rename(new)
         raise
     fsync_path(root.parent)
-
-
-def _exchange() -> Callable[[bytes, bytes], None]:
-    """Linux's renameat2 with RENAME_EXCHANGE, which Python does not offer."""
-    library = ctypes.CDLL(None, use_errno=True)
-    here = -100  # AT_FDCWD
-
-    def exchange(one: bytes, other: bytes) -> None:
-        if library.renameat2(here, one, here, other, _EXCHANGE) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), os.fsdecode(other))
-
-    return exchange

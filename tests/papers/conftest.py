@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from filelock import FileLock
 
+from tests.papers import tiny as tiny_papers
 from tests.papers.filling import fill
 from warehouse.papers import catalogue, inputs
 from warehouse.papers.catalogue import Catalogue
@@ -38,3 +39,15 @@ def held(filled: Warehouse, papers: Catalogue) -> Iterator[Held]:
     """The observations of that warehouse's newest edition."""
     with inputs.hold(filled, papers) as observations:
         yield observations
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Catalogue:
+    """One public paper and one private one, on a measure of their own."""
+    return tiny_papers.catalogue_of_two()
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Two vintages: one of the paper's year, and one since, in which the value moved."""
+    return tiny_papers.two_vintages(tmp_path_factory.mktemp("site"))

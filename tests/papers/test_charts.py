@@ -44,9 +44,7 @@ def _points(width: Width) -> float:
 
 
 @pytest.mark.parametrize(("name", "language", "width"), CASES)
-def test_every_chart_names_itself_its_unit_source_vintages_and_edition(
-    name: str, language: Language, width: Width
-) -> None:
+def test_every_chart_names_itself_its_unit_source_and_vintages(name: str, language: Language, width: Width) -> None:
     svg = _drawn(name, language)[width].inline
     root = ElementTree.fromstring(svg)
     said = "".join(_texts(svg)).replace(" ", "")
@@ -56,13 +54,13 @@ def test_every_chart_names_itself_its_unit_source_vintages_and_edition(
         "Figure 1. Business R&D intensity of three economies",
         "图1 三国企业研发强度",
     )
-    assert "sandbox-45-9f3a1c7b20de" in str(root.findtext(f"{NAMESPACE}desc"))
+    assert "SANDBOX" in str(root.findtext(f"{NAMESPACE}desc"))
     for wanted in {
         "en": ("percentofGDP", "Source:OECD", "then", "now"),
         "zh": ("占国内生产总值的%", "来源：经合组织", "当时", "现在"),
     }[language]:
         assert wanted in said
-    for wanted in ("2024-07-23", "2026-04-13", "sandbox-45-9f3a1c7b20de·SANDBOX"):
+    for wanted in ("2024-07-23", "2026-04-13", "Figurekeeper·SANDBOX"):
         assert wanted in said
 
 
@@ -85,6 +83,25 @@ def test_no_text_is_cut_off_or_covers_another(name: str, language: Language, wid
     assert [
         (one, two) for one, two in combinations(boxes, 2) if boxes[one].padded(-1).overlaps(boxes[two].padded(-1))
     ] == []
+
+
+def test_a_doubtful_number_is_hollow_and_does_not_flatten_the_others() -> None:
+    printed = {"2001": "0.9", "2002": "1.1", "2003": "1.2", "2004": "142"}
+    rows = [
+        shown.row(row="A", row_zh="甲", entity="CHN", period=year, printed=text,
+                  verdict="internally inconsistent" if year > "2002" else "no machine-readable source")
+        for year, text in printed.items()
+    ]  # fmt: skip
+    picture = pictures.of(shown.told("lines", rows, sources=()), "en")
+    assert picture is not None
+    assert "Hollow: printed numbers that contradict each other." in picture.notes
+    axes = draw(picture, Sheet(480, 8, "en")).axes[0]
+    assert axes.get_ylim()[1] < 2
+    hollow = {np.asarray(line.get_xdata()).item(0) for line in axes.lines if line.get_markerfacecolor() == "#ffffff"}
+    assert hollow == {2003, 2004}
+    assert "142 \u2191" in [text.get_text() for text in axes.texts]
+    joined = [np.asarray(line.get_xdata()).tolist() for line in axes.lines if line.get_markerfacecolor() != "#ffffff"]
+    assert joined == [[2001, 2002, 2003]]
 
 
 def test_a_gap_is_not_joined() -> None:

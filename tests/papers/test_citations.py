@@ -57,7 +57,7 @@ def test_a_vintage_with_a_day_of_release(tmp_path: Path) -> None:
     )
     assert citations.of_source(source, edition, "zh") == (
         "OECD. 经合组织研发支出指标：企业研发[DS/OL]. (2026-04-13)[2026-04-14]. https://data-explorer.oecd.org/. "
-        f"数据版本 oecd.test/p {source.vintage}；冻结版本 {edition}."
+        f"数据版本 oecd.test/p {source.vintage}；冻结版次 {edition}."
     )
     assert edition.startswith("synthetic-1-")
 
@@ -74,7 +74,7 @@ def test_nobody_stated_a_day_of_release(tmp_path: Path, stamp: dict[str, str]) -
     assert source.published is None
     assert citations.of_source(source, edition, "zh") == (
         "国家统计局. 国家统计局科技统计：概况[DS/OL]. [2026-04-14]. https://data.stats.gov.cn/. "
-        f"数据版本 nbs.test/p {source.vintage}；冻结版本 {edition}."
+        f"数据版本 nbs.test/p {source.vintage}；冻结版次 {edition}."
     )
     assert citations.of_source(source, edition, "en").startswith(
         "National Bureau of Statistics of China. science and technology: Overview[DS/OL]. [2026-04-14]. https://"
@@ -108,11 +108,12 @@ def test_an_exhibit_is_cited_with_what_it_was_recomputed_from() -> None:
     told = shown.lines()
     assert citations.of(told, "en")[0] == (
         "Figurekeeper. made, Figure 1. Business R&D intensity of three economies: recomputed from oecd.sbrd/B_XGDP "
-        "65ad958be67f42d1[DS/OL]. [2026-04-14]. Frozen edition sandbox-45-9f3a1c7b20de."
+        "65ad958be67f42d1[DS]. Data as of 2026-04-14. Frozen edition sandbox-45-9f3a1c7b20de; obtained by: figurekeeper export "
+        "made --edition sandbox-45-9f3a1c7b20de."
     )
     assert citations.of(told, "zh") == [
-        "Figurekeeper. made 图1 三国企业研发强度：据oecd.sbrd/B_XGDP 65ad958be67f42d1重算[DS/OL]. [2026-04-14]. 冻结版本 "
-        "sandbox-45-9f3a1c7b20de.",
+        "Figurekeeper. made 图1 三国企业研发强度：据oecd.sbrd/B_XGDP 65ad958be67f42d1重算[DS]. 数据截至 2026-04-14. 冻结版次 "
+        "sandbox-45-9f3a1c7b20de；获取命令：figurekeeper export made --edition sandbox-45-9f3a1c7b20de.",
         citations.of_source(shown.SOURCE, told.edition, "zh"),
     ]
 
@@ -120,6 +121,6 @@ def test_an_exhibit_is_cited_with_what_it_was_recomputed_from() -> None:
 def test_an_exhibit_that_was_not_recomputed_says_so() -> None:
     told = shown.told("lines", shown.lines().rows, sources=())
     assert citations.of(told, "en") == [
-        "Figurekeeper. made, Figure 1. Business R&D intensity of three economies: as printed[DS/OL]. Frozen edition "
-        "sandbox-45-9f3a1c7b20de."
+        "Figurekeeper. made, Figure 1. Business R&D intensity of three economies: as printed[DS]. Frozen edition "
+        "sandbox-45-9f3a1c7b20de; obtained by: figurekeeper export made --edition sandbox-45-9f3a1c7b20de."
     ]

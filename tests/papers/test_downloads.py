@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from warehouse.errors import UsageError
 from warehouse.papers.figures import charts, downloads
 from warehouse.papers.figures.citations import Language
 from warehouse.papers.figures.exhibits import COLUMNS
+from warehouse.papers.model import Cell
+from warehouse.papers.results import Verdict
 
 
 def _book(content: bytes) -> Any:
@@ -49,6 +52,29 @@ def test_numbers_are_numbers_and_printed_ones_keep_their_digits() -> None:
     printed, now = (sheet.cell(5, heads.index(name) + 1) for name in ("printed", "now"))
     assert (printed.value, printed.data_type, printed.number_format) == (2.5, "n", "0.00")
     assert (now.value, now.data_type) == (2.6, "n")
+
+
+def test_a_printed_rank_is_told_in_the_language_of_the_book() -> None:
+    cell = Cell.model_validate(
+        {"id": "made-tab1-v01", "says": "a", "kind": "cell", "period": "2018", "printed": "14", "unit": "rank",
+         "sense": "rank", "row": "a", "column": "b"}
+    )  # fmt: skip
+    told = shown.told("none", [shown.row(statement=cell.id, printed="rank 14")])
+    told = replace(told, exhibit=told.exhibit.model_copy(update={"cells": (cell,)}))
+    texts = [
+        str(value.value) for language in ("en", "zh") for value in [*_book(downloads.book(told, language)).active][1]
+    ]
+    assert {"rank 14", "第14位"} <= set(texts)
+
+
+def test_where_no_number_is_there_is_no_file() -> None:
+    told = shown.told("lines", [shown.row(row="a", note="not held")])
+    assert downloads.files(told, "en") == {}
+    figure = told.exhibit.model_copy(update={"machine_readable": "yes"})
+    verse = told.exhibit.model_copy(update={"quantitative": False})
+    found = [replace(told, exhibit=exhibit).nothing for exhibit in (told.exhibit, figure, verse)]
+    assert found == [Verdict.NO_SOURCE, Verdict.NOT_COMPUTED, Verdict.NOT_QUANTITATIVE]
+    assert shown.lines().nothing is None
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,14 @@ def test_everything_behind_a_claim_with_the_way_to_its_bytes() -> None:
     assert claim["lineage"] == ["figurekeeper lineage worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS 2017"]
 
 
+@pytest.mark.parametrize(("claim", "observations"), [("paper003-c014", 18), ("paper001-c037", 6), ("paper004-c004", 1)])
+def test_each_command_leads_to_an_observation(claim: str, observations: int) -> None:
+    """Of three economies in six years, of two groups of three, and of a series that is found by its label."""
+    commands = fk.claim(claim)["lineage"]
+    assert len(set(commands)) == observations
+    assert all(fk.lineage(*command.split()[2:])["answer"]["value"] is not None for command in commands)
+
+
 def test_a_figure_is_a_frame_that_says_what_must_be_said_of_it() -> None:
     frame = fk.exhibit("paper003-fig3")
     assert tuple(frame.columns) == exhibits.COLUMNS

@@ -113,7 +113,7 @@ def test_the_state_of_a_paper_counts_every_statement_once() -> None:
     [
         ({"printed": ("10", "15"), "sense": "between"}, "10 … 15"),
         ({"printed": None, "sense": "direction"}, ""),
-        ({"printed": None, "also_printed": "2/3", "sense": "equals"}, "2/3"),
+        ({"printed": None, "also_printed": Words(en="2/3", zh="2/3"), "sense": "equals"}, "2/3"),
         ({"printed": "2.50", "sense": "equals"}, "2.50"),
         ({"printed": "40", "sense": "above"}, "> 40"),
     ],

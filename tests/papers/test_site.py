@@ -2,112 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from typer.testing import CliRunner
 
-from flows import cli, overview
-from flows.settings import Settings
-from tests.warehouse import makers
-from warehouse.papers import catalogue, site
+from warehouse.papers import site
 from warehouse.papers.catalogue import Catalogue
-from warehouse.papers.model import Cutoff, Drawn, Exhibit, Measure, Paper, Reading, Statement, Words
 from warehouse.papers.results import WORDS, Verdict
 from warehouse.papers.site import files as site_files
 from warehouse.papers.site.voice import MARKS, MEANINGS, Rounded, Voice, shown
-from warehouse.store import DatasetFacts, Warehouse
+from warehouse.store import Warehouse
 
 _VOID = {"meta", "link", "br", "wbr", "col", "path", "use", "rect", "circle", "line"}
-ABOUT: dict[str, Any] = {
-    **makers.FACTS.description,
-    "status": "verified offline",
-    "publisher_timezone": "UTC",
-    "licence": {"id": "CC0", "url": "https://example.invalid/cc0", "attribution": "Nobody & Co"},
-    "calendar": {"stale_after_days": 30, "releases": "in March", "lag": "", "cron": "0 9 * * 1", "timezone": "UTC"},
-    "parts": [{"id": "p", "label": "Intensity", "label_zh": "强度", "unit": "percent"}],
-}
-FACTS = DatasetFacts("oecd.test", "f" * 64, ABOUT, makers.FACTS.equality)
-MEASURE = Measure(
-    id="test-intensity",
-    name=Words(en="intensity", zh="强度"),
-    series="oecd.test:{entity}",
-    unit="percent of GDP",
-    provider_unit="percent",
-)
-
-
-def _statement(number: str, printed: str, period: str = "2017", **fields: Any) -> Statement:
-    read = Reading.model_validate({"use": "value", "with": {"x": MEASURE.id}})
-    return Statement(
-        id=f"tiny-{number}",
-        says=Words(en=f"Intensity <{number}>", zh=f"强度 {number}"),
-        kind="level",
-        entities=("KOR",),
-        period=period,
-        printed=printed,
-        unit="percent of GDP",
-        sense="equals",
-        machine_readable="yes",
-        readings=(read,),
-        **fields,
-    )
-
-
-def _paper(name: str = "tiny", *, public: bool = True) -> Paper:
-    line = Drawn.model_validate(
-        {
-            "use": "value",
-            "with": {"x": MEASURE.id},
-            "entities": ["KOR"],
-            "period": "2016:2017",
-            "label": {"en": "Intensity", "zh": "强度"},
-            "unit": "percent of GDP",
-        }
-    )
-    figure = Exhibit(
-        id=f"{name}-fig1",
-        number="1",
-        kind="figure",
-        title=Words(en="Intensity of Korea", zh="韩国的强度"),
-        quantitative=True,
-        chart="lines",
-        drawn=(line,),
-    )
-    claims = (
-        _statement("c001", "4.6"),
-        _statement("c002", "4.2", "2016", answer=Words(en="A slip of ours.", zh="系笔误。")),
-    )
-    cutoff = Cutoff(earliest=date(2020, 1, 1), latest=date(2020, 12, 31), evidence=Words(en="its date", zh="其日期"))
-    renamed = tuple(one.model_copy(update={"id": one.id.replace("tiny", name)}) for one in claims)
-    title = Words(en=f"A paper called {name}", zh=f"论文 {name}")
-    return Paper(id=name, title=title, year=2020, public=public, cutoff=cutoff, exhibits=(figure,), claims=renamed)
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Catalogue:
-    """One public paper and one private one, on a measure of their own."""
-    shipped = catalogue.load()
-    own = {one.id: one for one in (_paper(), _paper("secret", public=False))}
-    return replace(shipped, papers=own, cross=(), measures={**shipped.measures, MEASURE.id: MEASURE})
-
-
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """Two vintages: one of the paper's year, and one since, in which the value moved."""
-    store = makers.store(tmp_path_factory.mktemp("site"))
-    makers.load(store, makers.part({("KOR", "2016"): 4.24, ("KOR", "2017"): 4.5531}, "2020-03-01"), facts=FACTS)
-    makers.load(store, makers.part({("KOR", "2016"): 4.24, ("KOR", "2017"): 4.073}, "2024-03-01"), facts=FACTS)
-    return store
 
 
 @pytest.fixture(scope="module")
@@ -151,14 +62,6 @@ class _Read(HTMLParser):
         assert self.open.pop() == tag, (tag, self.getpos())
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob("*/**/*"))
-        if path.is_file() and path.name != "made-of.json"
-    }
-
-
 def _whole(pages: Mapping[str, str]) -> dict[str, _Read]:
     """Assert that pages are well formed, lead to each other, and ask nothing from outside."""
     read = {name: _Read(text) for name, text in pages.items()}
@@ -189,8 +92,7 @@ def test_pages_are_whole_and_ask_nothing_from_outside(pages: dict[str, str]) -> 
 def test_every_statement_and_exhibit_of_the_papers_has_its_place(
     filled: Warehouse, papers: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nothing = site_files.Drawn({}, {})
-    monkeypatch.setattr(site_files, "drawn", lambda *_: defaultdict(lambda: nothing))  # drawing is tested by itself
+    monkeypatch.setattr(site_files, "drawn", lambda *_: defaultdict(dict))  # drawing is tested by itself
     site.write(filled, tmp_path, catalogue=papers)
     pages = {str(path.relative_to(tmp_path)): path.read_text() for path in sorted(tmp_path.glob("*/*.html"))}
     read = _whole(pages)
@@ -209,6 +111,29 @@ def test_every_statement_and_exhibit_of_the_papers_has_its_place(
         ):
             assert text in korea, (language, text)
         assert "SANDBOX" in page
+    _says_what_is_not_there(pages)
+    changed = pages["en/paper001-changed.html"]
+    world = changed[changed.index("paper001.html#paper001-c014") :].partition("</tr>")[0]
+    for text in ("after</span>", "2023-05-10", "not now; no vintage of then is held", "vintage of "):
+        assert text in world  # what moved it, though none of its days is held
+    assert "第14位" in pages["zh/paper000.html"]
+    assert "约2019年" in pages["zh/paper001.html"]
+
+
+def _says_what_is_not_there(pages: Mapping[str, str]) -> None:
+    """Assert that a figure without data tells its verdict, and offers neither files nor a citation."""
+    for language in ("en", "zh"):
+        page = pages[f"{language}/paper002-fig3.html"]
+        assert getattr(WORDS[Verdict.NO_SOURCE], language) in page
+        assert getattr(MEANINGS[Verdict.NO_SOURCE], language) in page
+        assert "根据JST网站信息绘制" in page
+        assert not {"files/paper002-fig3.csv", 'class="cite"', 'id="table"'} & set(
+            re.findall(r'files/[^"]*|class="cite"|id="table"', page)
+        )
+        misprint = pages[f"{language}/paper004-tab1.html"]
+        table = misprint[misprint.index('id="table"') :]
+        assert table.count("14,249,025") == 1  # once, not in every cell that it concerns
+    assert "数据由本库指定" in pages["zh/paper002-fig3.html"]
 
 
 def test_a_claim_shows_what_was_printed_then_and_now_and_why(pages: dict[str, str]) -> None:
@@ -223,11 +148,33 @@ def test_a_claim_shows_what_was_printed_then_and_now_and_why(pages: dict[str, st
     assert "Intensity &lt;c001&gt;" in pages["en/tiny.html"]
 
 
+@pytest.mark.parametrize("page", ["tiny.html", "tiny-changed.html", "tiny-fig1.html"])
+def test_the_flags_of_then_and_of_now_stand_beside_the_numbers(pages: dict[str, str], page: str) -> None:
+    for language, words in (("en", ("provisional", "estimated")), ("zh", ("初步值", "估计值"))):
+        marks = re.findall(r'<abbr class="soft" title="(.*?)">([A-Z])</abbr>', pages[f"{language}/{page}"])
+        assert set(marks) == set(zip(words, "PE", strict=True))
+
+
 def test_what_changed_since_the_paper_names_the_sentence_that_fell(pages: dict[str, str]) -> None:
     page = pages["en/tiny-changed.html"]
     assert page.index("tiny-c001") < page.index("tiny-c002")
-    assert page.count("not any more") == 1
-    assert "1 no longer come out as printed" in pages["en/index.html"]
+    assert page.count("✗ not any more") == 1
+    assert re.findall(r"<dt>(.*?)</dt><dd>(\d+)</dd>", page) == [
+        ("compared", "2"),
+        ("no longer stand", "1"),
+        ("still stand", "1"),
+    ]
+    assert "1 have another number or answer than then; 1 no longer come out as printed" in pages["en/index.html"]
+
+
+def test_the_cause_for_which_a_line_moved_stands_on_its_page(pages: dict[str, str]) -> None:
+    for language, cause in (("en", "vintage of 2024-03-01: "), ("zh", "2024-03-01 ")):
+        page = pages[f"{language}/tiny-fig1.html"]
+        revised = page[
+            page.index('id="revised"') : page.index('id="claims"' if 'id="claims"' in page else 'id="formula"')
+        ]
+        assert cause in revised
+        assert "KOR" in revised
 
 
 def test_an_exhibit_leads_to_the_bytes(pages: dict[str, str], warehouse: Warehouse) -> None:
@@ -265,60 +212,3 @@ def test_nothing_is_rounded_silently() -> None:
     assert shown(2.5e8, 1, 0, 1e8) == "2.5"
     assert shown(None) == "–"
     assert Voice("zh").scale(8) == "亿"
-
-
-def test_an_unchanged_run_writes_nothing(warehouse: Warehouse, tiny: Catalogue, tmp_path: Path) -> None:
-    assert site.write(warehouse, tmp_path, catalogue=tiny)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert site.write(warehouse, tmp_path, catalogue=tiny) == []
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-    (tmp_path / "zh" / "made-of.json").unlink()
-    assert site.write(warehouse, tmp_path, catalogue=tiny)
-
-
-def test_an_edition_has_the_same_pages_for_ever(tiny: Catalogue, tmp_path: Path) -> None:
-    store = makers.store(tmp_path / "home")
-    makers.load(store, makers.part({("KOR", "2017"): 4.5531}, "2020-03-01"), facts=FACTS)
-    site.write(store, tmp_path / "then", catalogue=tiny)
-    makers.load(store, makers.part({("KOR", "2017"): 4.073}, "2024-03-01"), facts=FACTS)
-    makers.load(store, makers.part({("KOR", "2017"): 4.1}, "2019-03-01", archive="201903"), facts=FACTS)
-    site.write(store, tmp_path / "now", catalogue=tiny)
-    site.write(store, tmp_path / "again", edition=1, catalogue=tiny)
-    then, now = _hashes(tmp_path / "then"), _hashes(tmp_path / "now")
-    assert then == _hashes(tmp_path / "again")
-    assert now.keys() == then.keys()
-    assert now["en/tiny.html"] != then["en/tiny.html"]
-    site.write(store, tmp_path / "now", edition=1, catalogue=tiny)  # swapped in whole
-    assert _hashes(tmp_path / "now") == then
-
-
-def test_an_empty_warehouse_has_no_pages(tiny: Catalogue, tmp_path: Path) -> None:
-    assert site.write(makers.store(tmp_path / "home"), tmp_path / "pages", catalogue=tiny) == []
-
-
-def test_the_command_writes_the_pages_of_an_edition(
-    warehouse: Warehouse, tiny: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FIGUREKEEPER_HOME", str(warehouse.root.parent))
-    monkeypatch.setenv("FIGUREKEEPER_PROFILE", warehouse.profile)
-    monkeypatch.setattr(catalogue, "load", lambda own=None: tiny)
-    ran = CliRunner().invoke(cli.app, ["pages", "--to", str(tmp_path / "site"), "--edition", "1"])
-    assert ran.exit_code == 0, ran.output
-    assert str(tmp_path / "site" / "zh" / "index.html") in ran.output
-    assert "synthetic-1-" in (tmp_path / "site" / "en" / "index.html").read_text()
-
-
-def test_a_run_renews_the_pages_beside_the_overview_unless_told_not_to(
-    warehouse: Warehouse, tiny: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(catalogue, "load", lambda own=None: tiny)
-    home = warehouse.root.parent
-    overview.finish(Settings(home=home, profile="synthetic", pages=False))
-    folder = warehouse.root / "pages"
-    assert "zh/index.html" not in (folder / "index.html").read_text()
-    assert not (folder / "zh").exists()
-    overview.finish(Settings(home=home, profile="synthetic", pages=True))
-    assert 'href="zh/index.html"' in (folder / "index.html").read_text()
-    page = (folder / "zh" / "index.html").read_text()
-    assert 'href="../index.html"' in page
-    assert (folder / "zh" / re.findall(r'href="(\.\./revisions/\d+\.html)"', page)[0]).exists()

@@ -3,7 +3,7 @@
 model, results     what the files of the papers say, and what is said of them, as types
 vocabulary         definitions, measures, groups and units as data: what statements are written in
 catalogue, entries the papers as data, and what is wrong with one entry against the others
-own, own_template  a paper of one's own from a spreadsheet
+own, own_…         a paper of one's own from a spreadsheet: its cells, the words in them, templates
 inputs, formulas   observations of every vintage, and a definition's SQL over them, with what was missing
 verdicts/          a statement against its readings: then, now, and the word that follows
 changes            which verdicts a publish changes; printed_cells which revisions change a printed number

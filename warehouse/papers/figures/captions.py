@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from warehouse.papers import wording
 from warehouse.papers.figures.citations import Language
 from warehouse.papers.model import Words
+from warehouse.papers.results import Verdict
 
 if TYPE_CHECKING:
     from warehouse.papers.figures.exhibits import Row, Told
@@ -18,27 +20,22 @@ if TYPE_CHECKING:
 #: What a number comes from: the paper itself, the data of its days, the newest data.
 Origin = Literal["printed", "then", "now"]
 ORIGINS: dict[Origin, Words] = {
-    "printed": Words(en="printed", zh="原文"),
+    "printed": Words(en="printed", zh="原文数值"),
     "then": Words(en="then", zh="当时"),
     "now": Words(en="now", zh="现在"),
 }
-#: The flags of a value that a reader must see in the chart, by SDMX code.
-_FLAGS = {
+#: The flags of a value that a reader must see beside it, by SDMX code.
+FLAGS = {
     "B": Words(en="break in the series", zh="序列中断"),
     "D": Words(en="definition differs", zh="定义不同"),
     "E": Words(en="estimated", zh="估计值"),
     "F": Words(en="forecast", zh="预测值"),
     "P": Words(en="provisional", zh="初步值"),
 }
-_PROVIDERS = {
-    "oecd": Words(en="OECD", zh="经合组织"),
-    "worldbank": Words(en="World Bank", zh="世界银行"),
-    "nbs": Words(en="National Bureau of Statistics of China", zh="中国国家统计局"),
-}
 _WHEN = {
     "inside": Words(en="within the paper's days", zh="论文取数期内"),
-    "before": Words(en="the nearest held, before the paper's days", zh="取数期之前最近的版本"),
-    "after": Words(en="the nearest held, after the paper's days", zh="取数期之后最近的版本"),
+    "before": Words(en="the nearest held, before the paper's days", zh="取数期之前最近的数据版本"),
+    "after": Words(en="the nearest held, after the paper's days", zh="取数期之后最近的数据版本"),
 }
 _PROFILES = {"live": "", "sandbox": " · SANDBOX", "synthetic": " · SYNTHETIC"}
 #: More would hide the chart; the table has them all.
@@ -59,19 +56,28 @@ def value(row: Row, origin: Origin) -> float | None:
     return float(given)
 
 
-def flags(row: Row) -> str:
-    """The codes of a row's newest value that a chart shows, such as BP."""
-    return "".join(code for code in (row["status"] or "").split(";") if code in _FLAGS)
+def flags(row: Row, origin: Origin = "now") -> str:
+    """The codes of a row's number of then or now that a chart shows, such as BP."""
+    status = {"now": row["status"], "then": row["then_status"], "printed": None}[origin]
+    return "".join(code for code in (status or "").split(";") if code in FLAGS)
+
+
+def doubtful(row: Row, origin: Origin) -> bool:
+    """Whether the paper itself speaks against a printed number."""
+    return origin == "printed" and row["verdict"] == Verdict.INCONSISTENT.value
 
 
 def notes(told: Told, rows: Sequence[Row], language: Language) -> list[str]:
-    """Source, vintages, flags and caveats, edition: one sentence each."""
+    """Source, vintages, flags and caveats, and whose the chart is: one sentence each.
+
+    The edition is none of them: what a chart rests on are its vintages, so that a new edition need not draw it anew.
+    """
     return [
         _source(told, language),
         *_vintages(rows, language),
         *_flags_told(rows, language),
         *_caveats(told, rows, language),
-        _stamp(told, language),
+        f"Figurekeeper{_PROFILES[told.profile]}",
     ]
 
 
@@ -86,20 +92,19 @@ def _source(told: Told, language: Language) -> str:
         parts.setdefault(source.dataset.partition(".")[0], {})[source.name] = None
     if not parts:
         return (
-            f"As printed in {told.paper.id}; not recomputed." if english else f"按 {told.paper.id} 原文所印，未重算。"
+            f"As printed in {told.paper.id}; not recomputed." if english else f"取自 {told.paper.id} 原文数值，未重算。"
         )
-    named = [
-        f"{getattr(_PROVIDERS[provider], language) if provider in _PROVIDERS else provider} ({', '.join(names)})"
-        for provider, names in parts.items()
-    ]
-    return f"Source: {'; '.join(named)}." if english else f"来源：{'；'.join(named)}。"
+    named = {wording.provider(provider, language): ", ".join(names) for provider, names in parts.items()}
+    if english:
+        return f"Source: {'; '.join(f'{provider} ({names})' for provider, names in named.items())}."
+    return f"来源：{'；'.join(f'{provider}（{names}）' for provider, names in named.items())}。"
 
 
 def _vintages(rows: Sequence[Row], language: Language) -> Iterable[str]:
     """From when the data were known, and how that lies to the paper's days."""
     english = language == "en"
     if any(row["now"] is not None and _only_newest(row) for row in rows):
-        yield "No data of the paper's days are held." if english else "未持有论文取数期内的数据版本。"
+        yield "No data of the paper's days are held." if english else "未收录论文取数期内的数据版本。"
     for origin in ("then", "now"):
         shown = [row for row in rows if value(row, origin) is not None]
         days = sorted({row[f"{origin}_known_from"][:10] for row in shown})
@@ -115,22 +120,22 @@ def _vintages(rows: Sequence[Row], language: Language) -> Iterable[str]:
 
 
 def _flags_told(rows: Sequence[Row], language: Language) -> Iterable[str]:
-    found = sorted({flag for row in rows for flag in flags(row)})
+    found = sorted(
+        {flag for row in rows for origin in ORIGINS if value(row, origin) is not None for flag in flags(row, origin)}
+    )
     if found:
-        yield _sentence("; ".join(f"{flag} {getattr(_FLAGS[flag], language)}" for flag in found), language)
+        yield _sentence("; ".join(f"{flag} {getattr(FLAGS[flag], language)}" for flag in found), language)
 
 
 def _caveats(told: Told, rows: Sequence[Row], language: Language) -> Iterable[str]:
     if told.exhibit.chart == "ranking" and told.spoken:
         yield _sentence("\u25c0 the paper speaks of it" if language == "en" else "\u25c0 论文提及", language)
+    if any(doubtful(row, "printed") for row in rows):
+        text = "hollow: printed numbers that contradict each other" if language == "en" else "空心：自相矛盾的原文数值"
+        yield _sentence(text, language)
     field = "note" if language == "en" else "note_zh"
     for note in list(dict.fromkeys(row[field] for row in rows if row[field]))[:_MOST]:
         yield _sentence(note, language)
-
-
-def _stamp(told: Told, language: Language) -> str:
-    said = "Figurekeeper, edition" if language == "en" else "Figurekeeper 冻结版本"
-    return f"{said} {told.edition}{_PROFILES[told.profile]}"
 
 
 def _sentence(text: str, language: Language) -> str:

@@ -1,6 +1,6 @@
 """Charts of exhibits as SVG for pages and downloads, and as PNG at 300 dpi: 17 cm or 8 cm wide, English or Chinese.
 
-A chart is drawn without a clock: the same edition gives the same bytes. A PNG needs a font with Chinese characters on this
+A chart is drawn without a clock: the same rows give the same bytes. A PNG needs a font with Chinese characters on this
 machine; where there is none, there is no Chinese PNG (`chinese_font`), and never boxes. Belongs here: files. Does not belong
 here: what is drawn (pictures), and how (drawing).
 """
@@ -59,7 +59,12 @@ class Chart:
 def drawn(told: Told, language: Language) -> dict[Width, Chart]:
     """The exhibit's chart in every width; nothing where it declares no chart, or holds no number."""
     picture = pictures.of(told, language)
-    return {width: _chart(picture, language, width) for width in WIDTHS} if picture else {}
+    return of(picture, language) if picture else {}
+
+
+def of(picture: Picture, language: Language) -> dict[Width, Chart]:
+    """A picture in every width."""
+    return {width: _chart(picture, language, width) for width in WIDTHS}
 
 
 @cache

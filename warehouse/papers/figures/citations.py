@@ -2,7 +2,8 @@
 
 `OECD. R&D expenditure indicators: …[DS/OL]. (2026-04-13)[2026-04-14]. https://… . Vintage …; frozen edition …`: the day in
 round brackets is the publisher's, left out where nobody stated one; the day in square brackets is the one on which the bytes were
-fetched, so that a citation never changes; the edition id lets a referee ask the same question again.
+fetched, so that a citation never changes; the edition id lets a referee ask the same question again. What is recomputed here has
+no address: it is cited as [DS], with the command that gives it.
 
 Belongs here: those texts and the facts they need. Does not belong here: which vintages stand behind a figure (exhibits).
 """
@@ -92,7 +93,7 @@ def of_source(source: Source, edition: str, language: Language) -> str:
     held = (
         f" Vintage {source.name} {source.vintage}; frozen edition {edition}."
         if language == "en"
-        else f" 数据版本 {source.name} {source.vintage}；冻结版本 {edition}."
+        else f" 数据版本 {source.name} {source.vintage}；冻结版次 {edition}."
     )
     cited = f"{getattr(source.publisher, language)}. {getattr(source.title, language)}[DS/OL]."
     return f"{cited} {published}[{source.fetched}].{access}{held}"
@@ -103,12 +104,16 @@ def of_exhibit(paper: Paper, exhibit: Exhibit, behind: Sequence[Source], edition
     vintages = ", ".join(f"{one.name} {one.vintage}" for one in behind)
     fetched = max((one.fetched for one in behind), default="")
     number = heading(exhibit, language)
-    day = f" [{fetched}]." if fetched else ""
+    command = f"figurekeeper export {paper.id} --edition {edition}"
     if language == "en":
         basis = f"recomputed from {vintages}" if vintages else "as printed"
-        return f"Figurekeeper. {paper.id}, {number}: {basis}[DS/OL].{day} Frozen edition {edition}."
-    basis = f"据{vintages}重算" if vintages else "按原文所印"
-    return f"Figurekeeper. {paper.id} {number}：{basis}[DS/OL].{day} 冻结版本 {edition}."
+        day = f" Data as of {fetched}." if fetched else ""
+        return (
+            f"Figurekeeper. {paper.id}, {number}: {basis}[DS].{day} Frozen edition {edition}; obtained by: {command}."
+        )
+    basis = f"据{vintages}重算" if vintages else "按原文数值"
+    day = f" 数据截至 {fetched}." if fetched else ""
+    return f"Figurekeeper. {paper.id} {number}：{basis}[DS].{day} 冻结版次 {edition}；获取命令：{command}."
 
 
 def heading(exhibit: Exhibit, language: Language) -> str:

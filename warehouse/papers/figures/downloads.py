@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from warehouse.papers import wording
 from warehouse.papers.figures import charts, citations
 from warehouse.papers.figures.charts import WIDTHS, Chart, Width
 from warehouse.papers.figures.citations import Language, Source
@@ -20,19 +21,20 @@ _SHEETS = {"en": ("data", "notes", "vintages"), "zh": ("数据", "说明", "数�
 #: Heads of the first sheet, in Chinese; in English they are the names of the fields.
 _HEADS = {
     "row": "行", "column": "列", "entity": "经济体", "partner": "伙伴", "period": "时期", "unit": "单位", "scale": "10的幂",
-    "printed": "原文", "then": "当时", "then_is": "当时版本所在", "then_known_from": "当时数据公布时间",
-    "then_vintage": "当时版本", "now": "现在", "now_known_from": "现在数据公布时间",
-    "vintage": "现在版本", "status": "状态", "verdict": "结论",
+    "printed": "原文数值", "then": "当时", "then_is": "当时数据版本所在", "then_known_from": "当时数据公布时间",
+    "then_vintage": "当时数据版本", "then_status": "当时状态", "now": "现在", "now_known_from": "现在数据公布时间",
+    "vintage": "现在数据版本", "status": "现在状态", "verdict": "判定",
     "statement": "编号", "note": "备注",
 }  # fmt: skip
 _WHEN = {"inside": "取数期内", "before": "取数期之前", "after": "取数期之后"}
 #: Fields of a source, with their heads.
 SOURCES = {
-    "dataset": "数据集", "part": "部分", "vintage": "版本", "known_from": "公布时间", "basis": "时间依据", "published": "发布日",
+    "dataset": "数据集", "part": "部分", "vintage": "数据版本", "known_from": "公布时间", "basis": "时间依据",
+    "published": "发布日",
     "fetched": "引用日", "url": "网址", "licence": "许可", "licence_url": "许可网址", "attribution": "署名",
 }  # fmt: skip
 _ABOUT = {
-    "exhibit": "图表", "paper": "论文", "edition": "冻结版本", "origin": "数据性质", "numbers": "数值", "note": "备注",
+    "exhibit": "图表", "paper": "论文", "edition": "冻结版次", "origin": "数据性质", "numbers": "数值", "note": "备注",
     "formula": "公式", "sql": "SQL", "licence": "许可", "citation": "引用", "picture": "图片",
 }  # fmt: skip
 #: What a profile means for the numbers, in English and Chinese.
@@ -43,7 +45,7 @@ ORIGIN = {
 }
 _NUMBERS = (
     "printed, then and now count ten to the power of `scale` of the unit; then is the value in the data of the paper's days",
-    "“原文”“当时”“现在”均以单位的10的幂次计；“当时”为论文取数期内的数据",
+    "“原文数值”“当时”“现在”均以单位的10的幂次计；“当时”为论文取数期内的数据",
 )
 _NO_CHINESE_PICTURE = "未生成中文PNG：本机没有中文字体，请安装（如 Debian 的 fonts-noto-cjk）"
 
@@ -51,8 +53,11 @@ _NO_CHINESE_PICTURE = "未生成中文PNG：本机没有中文字体，请安装
 def files(told: Told, language: Language, drawn: Mapping[Width, Chart] | None = None) -> dict[str, bytes]:
     """The files of an exhibit by name; `drawn` are its charts where they are at hand.
 
-    Pictures are missing where the exhibit has no chart, a PNG also where the machine has no Chinese font.
+    Pictures are missing where the exhibit has no chart, a PNG also where the machine has no Chinese font; all of them where it
+    has no number.
     """
+    if told.nothing is not None:
+        return {}
     name = told.exhibit.id
     found = {f"{name}.csv": csv_bytes(COLUMNS, told.rows), f"{name}-{language}.xlsx": book(told, language)}
     for width, chart in (charts.drawn(told, language) if drawn is None else drawn).items():
@@ -114,6 +119,8 @@ def _cell(row: Row, name: str, told: Told, language: Language) -> Any:
     value = row[name]
     if name == "printed" and isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
         return Printed(value)
+    if name == "printed" and row["statement"]:
+        return wording.printed(next(cell for cell in told.exhibit.cells if cell.id == row["statement"]), language)
     if name == "unit" and value in told.units:
         return getattr(told.units[value], language)
     if language == "zh" and name == "then_is":

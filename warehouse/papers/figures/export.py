@@ -106,7 +106,7 @@ def _formula(definition: Definition) -> bytes:
     needs = [f"-- {name}: {need.unit}, {need.over}" for name, need in definition.inputs.items()]
     head = [
         f"-- {definition.name.en} / {definition.name.zh}",
-        f"-- {definition.formula}",
+        f"-- {definition.formula.en} / {definition.formula.zh}",
         "-- inputs, each a relation:",
     ]
     return _lines([*head, *needs, f"-- answer in: {definition.unit}", definition.sql.strip()])
@@ -116,7 +116,11 @@ def _citation(shown: Sequence[Told], behind: Sequence[Source], edition: str) -> 
     """The exhibits and the vintages, first in English, then in Chinese."""
     texts = [
         [
-            *(citations.of_exhibit(told.paper, told.exhibit, told.sources, edition, language) for told in shown),
+            *(
+                citations.of_exhibit(told.paper, told.exhibit, told.sources, edition, language)
+                for told in shown
+                if not told.nothing
+            ),
             *(citations.of_source(source, edition, language) for source in behind),
         ]
         for language in LANGUAGES
@@ -132,9 +136,9 @@ def _readme(chosen: Paper, edition: str, known: datetime | None, names: Sequence
     return _lines([
         f"{chosen.id}: {chosen.title.en}", chosen.title.zh, "",
         f"Recomputed by Figurekeeper from edition {edition}.{at} Data: {ORIGIN[profile][0]}.",
-        f"由 Figurekeeper 据冻结版本 {edition} 重算。{at_zh}数据性质：{ORIGIN[profile][1]}。", "",
+        f"由 Figurekeeper 据冻结版次 {edition} 重算。{at_zh}数据性质：{ORIGIN[profile][1]}。", "",
         "verdicts.*        every claim and printed cell, with its verdict; the JSON has all that stands behind it",
-        "                  各论断与表中数值及其结论；JSON 含全部依据",
+        "                  各论断与表中数值及其判定；JSON 含全部依据",
         "exhibits/         figures and tables: rows, workbooks, charts 17 cm and 8 cm wide / 图表数据与图片",
         "formulas/         the SQL of each definition used / 所用公式",
         "sources.csv       the vintages behind it / 所用数据版本",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from warehouse.chart import four_figures, number
 from warehouse.clock import period_start
 from warehouse.papers import economies
-from warehouse.papers.figures.captions import ORIGINS, Origin, flags, notes, value
+from warehouse.papers.figures.captions import ORIGINS, Origin, doubtful, flags, notes, value
 from warehouse.papers.figures.citations import Language, heading
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ TOP = 15
 
 @dataclass(frozen=True)
 class Point:
-    """A value at a place on the time axis (years, a month being a twelfth). `flags` are codes such as P."""
+    """A value at a place on the time axis (years, a month being a twelfth). `flags` are codes such as P; `doubtful`: the paper
+    itself speaks against it."""
 
     at: float
     value: float
     flags: str = ""
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Bars:
-    """The bars of one category. `texts` are the numbers as they are written beside them; `marked`: the paper speaks of it."""
+    """The bars of one category. `texts` are the numbers as they are written beside them, with their flags; `marked`: the
+    paper speaks of it."""
 
     label: str
     values: dict[Origin, float]
     texts: dict[Origin, str]
-    flags: str = ""
     marked: bool = False
 
 
@@ -152,10 +154,15 @@ def _bar(row: Row, label: str, *, marked: bool = False) -> Bars:
     printed = row["printed"]
     digits = len(printed.partition(".")[2]) + 1 if printed else four_figures(list(values.values()))
     texts = {
-        origin: printed.replace("-", "\u2212") if origin == "printed" else number(found, digits)
+        origin: " ".join(
+            filter(
+                None,
+                [printed.replace("-", "\u2212") if origin == "printed" else number(found, digits), flags(row, origin)],
+            )
+        )
         for origin, found in values.items()
     }
-    return Bars(label, values, texts, flags(row), marked)
+    return Bars(label, values, texts, marked)
 
 
 def _identity(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -192,11 +199,21 @@ def _label(rows: Sequence[Row], by: Sequence[str], language: Language) -> str:
 
 def _points(rows: Sequence[Row], origin: Origin) -> tuple[Point, ...]:
     found = [
-        Point(_at(row["period"]), number, flags(row) if origin == "now" else "")
+        Point(
+            _at(row["period"]),
+            number,
+            "" if origin == "then" and _told_now(row) else flags(row, origin),
+            doubtful(row, origin),
+        )
         for row in rows
         if (number := value(row, origin)) is not None
     ]
     return tuple(sorted(found, key=lambda point: point.at))
+
+
+def _told_now(row: Row) -> bool:
+    """Whether the number of now, at the same place, bears the flags of then."""
+    return value(row, "now") is not None and flags(row, "now") == flags(row, "then")
 
 
 def _at(period: str) -> float:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from warehouse import clock, ledger, line
+from warehouse import ledger, line
 from warehouse.arrange import COUNTS
 from warehouse.scratch import scratch
 from warehouse.store import Warehouse
@@ -57,8 +56,7 @@ class Shelf:
     @cached_property
     def datasets(self) -> dict[str, Row]:
         """What is held of each dataset, by id: title, title_zh, licence, citation, calendar, parts (id → label, label_zh,
-        unit), looked (the last reading), stale_from (unless somebody looks before), counts, editions, checks of its last
-        publish."""
+        unit), looked (the last reading by then), counts, editions, checks of its last publish."""
         with self.warehouse.engine.connect() as connection:
             described = connection.execute(select(ledger.datasets).order_by(ledger.datasets.c.dataset)).mappings().all()
             held = {row["dataset"] for row in self.vintages.values()}
@@ -98,7 +96,6 @@ class Shelf:
         mine = [row for row in self.vintages.values() if row["dataset"] == name]
         parts = sorted({row["part"] for row in mine})
         looked = max(line.last_look(connection, name, part, edition=self.edition) or "" for part in parts)
-        limit = timedelta(days=int(about["calendar"]["stale_after_days"]))
         editions = self._editions(connection, name)
         newest = {row["part"]: row for row in mine}
         return {
@@ -106,7 +103,6 @@ class Shelf:
             **{key: about.get(key) for key in ("title", "title_zh", "licence", "citation", "calendar", "status")},
             "parts": {part["id"]: part for part in about.get("parts", ())},
             "looked": looked,
-            "stale_from": clock.to_text(clock.from_text(looked) + limit),
             "vintages": len(mine),
             "observations": sum(row["observations"] for row in newest.values()),
             "revised": sum(row["revised"] for row in mine),

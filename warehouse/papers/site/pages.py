@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from warehouse.pages import fill
 from warehouse.papers import economies, rows
 from warehouse.papers.figures import citations
-from warehouse.papers.model import Paper, Statement
+from warehouse.papers.model import Paper, Statement, Words
 from warehouse.papers.results import Judged, Number, Seen, Tried, Verdict
+from warehouse.papers.site import compared
+from warehouse.papers.site.compared import STANDS, Compared, Stands
 from warehouse.papers.site.ledger import Row, Shelf
-from warehouse.papers.site.voice import MARKS, MEANINGS, OVER, UNITS, Voice, decimals, printed, shown
+from warehouse.papers.site.voice import MARKS, MEANINGS, OVER, UNITS, Voice, decimals, shown
 
 if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
+    from warehouse.papers.figures.charts import Width
     from warehouse.papers.figures.exhibits import Told
     from warehouse.papers.verdicts.checks import Checked
 
@@ -32,6 +35,7 @@ _ORDER = sorted(Verdict, key=lambda verdict: ("good", "warn", "bad", "soft").ind
 _NAMED = 4
 #: States of a reading that the pages show, and what they are called.
 _STATES = (("before", "before", "之前"), ("then", "then", "当时"), ("after", "after", "之后"), ("now", "now", "现在"))
+_ROLES = {name: Words(en=en, zh=zh) for name, en, zh in _STATES}
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,9 @@ class Gathered:
         return [self.judged[one.id] for one in paper.statements if one.id in self.judged]
 
     @cached_property
-    def changed(self) -> dict[str, list[Row]]:
-        """By paper the statements with a then and a now: judged, then, now, page, stands, moved, fallen; the fallen first."""
-        found = {}
-        for paper in self.papers:
-            compared = [row for one in self.of(paper) if (row := _compared(paper, one))]
-            found[paper.id] = sorted(compared, key=lambda row: (not row["fallen"], not row["moved"]))
-        return found
+    def changed(self) -> dict[str, list[Compared]]:
+        """By paper the statements with a then and a now."""
+        return {paper.id: compared.of(self.of(paper)) for paper in self.papers}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class Pages:
                 "paper": paper,
                 "counts": _counts(got.of(paper)),
                 "total": len(got.of(paper)),
-                "fallen": sum(row["fallen"] for row in got.changed[paper.id]),
+                "moved": sum(one.moved for one in got.changed[paper.id]),
+                "fallen": sum(one.stands is Stands.FALLEN for one in got.changed[paper.id]),
             }
             for paper in got.papers
         ]
@@ -113,9 +114,18 @@ class Pages:
 
     def changed(self, paper: Paper) -> str:
         """What changed since a paper."""
-        return self._fill("changed", here=f"{paper.id}-changed.html", paper=paper, rows=self.gathered.changed[paper.id])
+        found = self.gathered.changed[paper.id]
+        counted = Counter(one.stands for one in found)
+        return self._fill(
+            "changed",
+            here=f"{paper.id}-changed.html",
+            paper=paper,
+            rows=found,
+            counts=[(which, counted[which]) for which in Stands if counted[which]],
+            moved=sum(one.moved for one in found),
+        )
 
-    def exhibit(self, told: Told, chart: Mapping[str, str], files: Mapping[str, int]) -> str:
+    def exhibit(self, told: Told, chart: Mapping[Width, str], files: Mapping[str, int]) -> str:
         """A figure or table; `chart`: SVG texts by width, if there is anything to draw; `files`: sizes of the downloads."""
         got, language = self.gathered, self.voice.language
         vintages = got.shelf.vintages
@@ -145,6 +155,7 @@ class Pages:
             else [],
             words=got.judged,
             revised=[one for one in about if one.cause],
+            meanings=MEANINGS,
             claims=claims,
             behind=behind,
             numbers={source.vintage: f"[{place}]" for place, source in enumerate(told.sources, 1)},
@@ -190,7 +201,11 @@ class Pages:
             marks=MARKS,
             shown=shown,
             slug=slug,
-            as_printed=printed,
+            roles=_ROLES,
+            stands=STANDS,
+            then_of=compared.then,
+            status=rows.status,
+            counted_in=rows.counted_in,
             unit=self._unit,
             economy=self._economy,
             part_label=self._part_label,
@@ -246,17 +261,28 @@ class Pages:
     def _rows(self, told: Told) -> list[Row]:
         """The table of an exhibit, with the digits to show and, of a figure, the change since."""
         statements: dict[str, Statement] = {cell.id: cell for cell in told.exhibit.cells}
-        found = []
+        found: list[Row] = []
+        told_once: set[str] = set()
         for row in told.rows:
             statement = statements.get(row["statement"] or "")
             moved = None if row["then"] is None or row["now"] is None else row["now"] - row["then"]
             name = economies.name(row["entity"], "en")
-            found.append(
-                {**row, "digits": decimals(statement) if statement else None, "change": _signed(moved), "name": name}
-            )
+            notes = {self.voice.t(row["note"] or "", row["note_zh"] or "")}
+            notes |= (fits := {self.voice.w(self._correction(row))})
+            more: Row = {
+                "digits": decimals(statement) if statement else None,
+                "notes": sorted(notes - told_once - {""}),
+            }
+            told_once |= fits
+            found.append({**row, **more, "change": _signed(moved), "name": name})
         if told.exhibit.chart == "ranking":
             found.sort(key=lambda row: next((-row[when] for when in ("now", "then") if row[when] is not None), 0.0))
         return found
+
+    def _correction(self, row: Row) -> Words | None:
+        """What would fit in the place of a printed cell."""
+        judged = self.gathered.judged.get(row["statement"] or "")
+        return judged.correction if judged else None
 
     def _units(self, told: Told) -> list[str]:
         """The units of a table, each with its power of ten as a word."""
@@ -289,25 +315,6 @@ def _counts(judged: Sequence[Judged]) -> list[tuple[Verdict, int]]:
     """How many of each verdict, in the order of the verdicts; those that do not occur are left out."""
     counted = Counter(one.verdict for one in judged)
     return [(verdict, counted[verdict]) for verdict in _ORDER if counted[verdict]]
-
-
-def _compared(paper: Paper, one: Judged) -> Row | None:
-    """A statement then and now; None where one of the two is missing, or nobody could answer."""
-    chosen = one.chosen
-    then = (chosen.then or chosen.before or chosen.after) if chosen else None
-    now = chosen.now if chosen else None
-    if then is None or now is None or not then.numbers or not now.numbers:
-        return None
-    stands = now.holds if now.asked else None
-    return {
-        "judged": one,
-        "then": then,
-        "now": now,
-        "page": f"{paper.id}.html",
-        "stands": stands,
-        "moved": rows.has_changed(one),
-        "fallen": then.holds and stands is False,
-    }
 
 
 def _partial(vintage: Row) -> bool:

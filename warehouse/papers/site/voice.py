@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from warehouse.papers import wording
+from warehouse.papers.figures.captions import FLAGS
 from warehouse.papers.model import Over, Statement, Words
 from warehouse.papers.results import WORDS, Number, Seen, Verdict
-from warehouse.papers.rows import printed
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -42,33 +43,33 @@ MEANINGS: dict[Verdict, Words] = {
         (
             Verdict.REPRODUCED,
             "the vintage of the paper's days gives the printed number, and so does the newest",
-            "论文当时的数据版本得出所印数字，最新版本亦然",
+            "论文取数期内的数据版本得出原文数值，最新数据版本亦然",
         ),
         (
             Verdict.REVISED,
             "the vintage of the paper's days gives the printed number, the newest another",
-            "论文当时的数据版本得出所印数字，最新版本已有变化",
+            "论文取数期内的数据版本得出原文数值，最新数据版本已有变化",
         ),
         (
             Verdict.NEIGHBOUR,
             "only the nearest vintage before or after the paper's days gives it",
-            "仅紧邻论文时点之前或之后的版本得出该数字",
+            "仅取数期之前或之后最近的数据版本得出该数值",
         ),
         (
             Verdict.BRACKETED,
             "the printed number lies between two neighbouring vintages",
-            "所印数字介于前后两个版本之间",
+            "原文数值介于前后两个数据版本之间",
         ),
         (
             Verdict.ASSUMED,
             "it comes out with something assumed that the text does not say",
-            "在原文未写明的假设之下得出该数字",
+            "在原文未写明的假设之下得出该数值",
         ),
-        (Verdict.PARTLY, "some of its numbers hold, not all of them", "所涉数字部分成立，并非全部"),
+        (Verdict.PARTLY, "some of its numbers hold, not all of them", "所涉数值部分成立，并非全部"),
         (
             Verdict.DIFFERS_NOW,
             "the newest vintage differs, and none of the paper's days is held",
-            "最新版本与之不同，而当时的版本未存",
+            "最新数据版本与之不同，当时的数据版本未收录",
         ),
         (
             Verdict.NOT_REPRODUCED,
@@ -78,12 +79,12 @@ MEANINGS: dict[Verdict, Words] = {
         (
             Verdict.CONTRADICTED,
             "source and definition are stated, the vintage is held, and every reading fails",
-            "出处与口径明确，当时版本在库，各种读法均不成立",
+            "出处与口径明确，当时的数据版本已收录，各种读法均不成立",
         ),
         (
             Verdict.INCONSISTENT,
             "the text contradicts itself, or prints a number that cannot be",
-            "文内自相矛盾，或所印数字不可能成立",
+            "文内自相矛盾，或原文数值不可能成立",
         ),
         (
             Verdict.PROXY_AGREES,
@@ -101,8 +102,8 @@ MEANINGS: dict[Verdict, Words] = {
             "口径其后已变，数值不可比",
         ),
         (Verdict.NO_SOURCE, "no provider offers these figures for machines to read", "没有可供机器读取的数据来源"),
-        (Verdict.NOT_COMPUTED, "it could be computed, but its data are not held", "可以计算，但所需数据未在库"),
-        (Verdict.NOT_QUANTITATIVE, "there is no number to compare", "没有可供比对的数字"),
+        (Verdict.NOT_COMPUTED, "it could be computed, but its data are not held", "可以计算，但所需数据未收录"),
+        (Verdict.NOT_QUANTITATIVE, "there is no number to compare", "没有可供比对的数值"),
     )
 }
 #: Over which economies an input is gathered (model.Over).
@@ -113,7 +114,7 @@ OVER: dict[Over, Words] = {
     "pairs": Words(en="every ordered pair of its economies", zh="其经济体两两有序配对"),
     "partner pairs": Words(en="every ordered pair of its partners", zh="其伙伴两两有序配对"),
     "world": Words(en="the provider's world total", zh="数据源的世界合计"),
-    "universe": Words(en="all economies held, aggregates out", zh="全部在库经济体，不含汇总组"),
+    "universe": Words(en="all economies held, aggregates out", zh="全部已收录的经济体，不含汇总组"),
 }
 #: What stands for a unit in a definition.
 UNITS: dict[str, Words] = {
@@ -169,6 +170,22 @@ class Voice:
         """Words in this language; "" for none."""
         return "" if words is None else self.t(words.en, words.zh)
 
+    def printed(self, statement: Statement) -> str:
+        """The number as printed, with the sense in which it is; a dash where none is."""
+        return wording.printed(statement, self.language) or "–"
+
+    def period(self, statement: Statement) -> str:
+        """Of which time a statement speaks."""
+        return wording.period(statement.period, self.language)
+
+    def provider(self, name: str) -> str:
+        """Who figures originate with."""
+        return wording.provider(name, self.language)
+
+    def aside(self, text: str) -> str:
+        """A remark in brackets, as either language sets it behind a word."""
+        return self.t(f" ({text})", f"（{text}）")
+
     def verdict(self, verdict: Verdict) -> str:
         """A verdict's word."""
         return self.w(WORDS[verdict])
@@ -176,6 +193,10 @@ class Voice:
     def word(self, text: str) -> str:
         """A word of the ledger, such as a decision or a severity; itself where we have no other."""
         return self.t(text, _ZH.get(text, text))
+
+    def flag(self, code: str) -> str:
+        """What a provider's status flag means; itself where we have no word."""
+        return self.w(FLAGS[code]) if code in FLAGS else code
 
     def scale(self, power: int) -> str:
         """The power of ten by which a printed number counts, as a word; "" for one."""
@@ -190,7 +211,7 @@ class Voice:
         if len(state.numbers) == 1:
             return self.number(state.numbers[0], statement, factor)
         if not state.asked:
-            return self.t(f"{len(state.numbers)} numbers", f"{len(state.numbers)} 个数字")
+            return self.t(f"{len(state.numbers)} numbers", f"{len(state.numbers)} 个数值")
         return self.t(f"{state.held} of {state.asked} hold", f"{state.asked} 个中 {state.held} 个成立")
 
     def number(self, number: Number, statement: Statement, factor: float = 1.0) -> str:
@@ -245,6 +266,5 @@ __all__ = [
     "Voice",
     "decimals",
     "grouped",
-    "printed",
     "shown",
 ]

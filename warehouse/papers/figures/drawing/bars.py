@@ -163,9 +163,8 @@ class _Row:
             fill = edge = SERIES[5]
         axes.barh(at, value, height=self.thick * 0.8, facecolor=fill, edgecolor=edge, hatch=hatch, linewidth=0.7)
         end = max([value, 0.0, *(bar.values.values() if self.ranking else [])])
-        flags = f" {bar.flags}" if origin == "now" and bar.flags else ""
         mark = " \u25c0" if bar.marked else ""
         axes.annotate(
-            f"{bar.texts[origin]}{flags}{mark}", (end, at), (6 if self.ranking else 4, 0), textcoords="offset points",
+            f"{bar.texts[origin]}{mark}", (end, at), (6 if self.ranking else 4, 0), textcoords="offset points",
             va="center", fontsize=self.sheet.type - 0.5, color=INK, annotation_clip=False,
         )  # fmt: skip

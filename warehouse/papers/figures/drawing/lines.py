@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MARKERS = "os^Dvp"
 #: Years without a value that still join.
 _GAP = 1.5
+#: A doubtful number stretches the axis to so many times the greatest of the others, and no farther.
+_FAR = 3.0
 #: What large numbers are counted in.
 _SCALES = {"en": ((1e9, "billion"), (1e6, "million")), "zh": ((1e8, "亿"), (1e4, "万"))}
 _CUT = {"en": "axis does not begin at zero", "zh": "纵轴不从零起"}
@@ -67,7 +69,9 @@ class _Lines:
         """Round values that enclose the numbers; zero is among them when it is near."""
         from matplotlib.ticker import MaxNLocator
 
-        values = [point.value for curve in self.panel.curves for points in curve.points.values() for point in points]
+        points = [point for curve in self.panel.curves for points in curve.points.values() for point in points]
+        far = _FAR * max((abs(point.value) for point in points if not point.doubtful), default=math.inf)
+        values = [point.value for point in points if not point.doubtful or abs(point.value) <= far]
         low, high = min(values), max(values)
         low = 0.0 if 0 < low < 0.4 * high else low
         if low == high:
@@ -131,8 +135,11 @@ class _Lines:
     def _curve(self, axes: Axes, curve: Curve, marker: str, ink: str) -> None:
         for origin, points in curve.points.items():
             look = _stroke(origin, marker, ink, alone=len(self.origins) == 1)
-            for run in _runs(points, joined=not self.panel.yearly):
+            low, high = axes.get_ylim()
+            inside = [point for point in points if low <= point.value <= high]
+            for run in _runs(inside, joined=not self.panel.yearly):
                 axes.plot([p.at for p in run], [p.value for p in run], clip_on=False, **look)
+            self._doubtful(axes, [point for point in points if point.doubtful], look)
             for point in points:
                 if point.flags:
                     axes.annotate(
@@ -140,6 +147,19 @@ class _Lines:
                         fontsize=self.sheet.type - 1.5, color=INK, zorder=5, annotation_clip=False,
                         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.4},
                     )  # fmt: skip
+
+    def _doubtful(self, axes: Axes, points: Sequence[Point], look: dict[str, Any]) -> None:
+        """Hollow; one beyond the axis stands at its end, with an arrow and its number."""
+        low, high = axes.get_ylim()
+        for point in points:
+            at = min(max(point.value, low), high)
+            axes.plot([point.at], [at], clip_on=False, **look | {"markerfacecolor": PAPER, "zorder": 4})
+            if at != point.value:
+                arrow = "\u2191" if point.value > high else "\u2193"
+                axes.annotate(
+                    f"{_plain([point.value])[0]} {arrow}", (point.at, at), (-6, 0), textcoords="offset points", ha="right",
+                    va="center", fontsize=self.sheet.type - 0.5, color=INK, annotation_clip=False,
+                )  # fmt: skip
 
     def _names(self, axes: Axes, labels: Sequence[str], per_point: float) -> None:
         """The name of each line beside its last point, moved up or down so that none covers another."""
