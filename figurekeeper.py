@@ -39,6 +39,7 @@ __all__ = [
     "claim",
     "editions",
     "exhibit",
+    "exhibits",
     "lineage",
     "papers",
     "revisions",
@@ -157,6 +158,16 @@ def exhibit(which: str, *, as_of: str | int | date | None = None, edition: int |
     frame = _frame(list(told.rows))
     frame.attrs |= asking.attributes(told)
     return frame
+
+
+def exhibits(
+    paper: str | None = None, *, as_of: str | int | date | None = None, edition: int | str | None = None
+) -> pd.DataFrame:
+    """The figures and tables of one paper (None: of all), each with the verdict on it as a whole; columns as in
+    warehouse.papers.asking.exhibits."""
+    from warehouse.papers import asking
+
+    return _frame(asking.exhibits(_open(), _catalogue(), paper, asking.When(_text(as_of), edition)))
 
 
 def _catalogue() -> Catalogue:

@@ -30,6 +30,9 @@ def papers(
         str | None, typer.Option("--claim", metavar="ID", help="everything behind one verdict (its row in CSV)")
     ] = None,
     exhibit: Annotated[str | None, typer.Option("--exhibit", metavar="ID", help="a figure or table as rows")] = None,
+    exhibits: Annotated[
+        bool, typer.Option("--exhibits", help="the verdict on each figure and table as a whole")
+    ] = False,
     verdict: Annotated[str | None, typer.Option("--verdict", help="only these, in English or Chinese words")] = None,
     changed: Annotated[bool, typer.Option("--changed", help="only what changed since the paper's days")] = False,
     as_of: Annotated[
@@ -55,8 +58,9 @@ def papers(
     from flows import settings
     from warehouse.papers.asking import When
 
+    _one_question(exhibits=exhibits or None, verdict=verdict, changed=changed or None)
     alone = {"claim": claim, "exhibit": exhibit, "check": check, "template": template}
-    for among in ({"PAPER": paper}, {"verdict": verdict}, {"changed": changed or None}):
+    for among in ({"PAPER": paper}, {"verdict": verdict}, {"changed": changed or None}, {"exhibits": exhibits or None}):
         _one_question(**among, **alone)
     current, when = settings.load(), When(as_of, edition)
     if check is not None:
@@ -69,6 +73,8 @@ def papers(
         question.of_claim(claim)
     elif exhibit is not None:
         question.of_exhibit(exhibit)
+    elif exhibits:
+        question.of_exhibits(paper)
     elif paper is None and verdict is None and not changed:
         question.of_all()
     else:
@@ -105,6 +111,13 @@ class _Question(NamedTuple):
 
         found = asking.exhibit(self.warehouse, self.catalogue, name, self.when)
         verdict_tables.exhibit(found.rows, self.form, self.lang, self.warehouse.profile)
+
+    def of_exhibits(self, name: str | None) -> None:
+        """The figures and tables of a paper, or of all."""
+        from warehouse.papers import asking
+
+        found = asking.exhibits(self.warehouse, self.catalogue, name, self.when)
+        verdict_tables.exhibits(found, self.form, self.lang, self.warehouse.profile)
 
     def of_all(self) -> None:
         """The state of every paper."""

