@@ -78,7 +78,7 @@ def after(
         changed = changes.of_edition(warehouse, catalogue, edition, wanted)
         closed, back = _close_those_back(warehouse, catalogue, dataset, batch, edition)
         left = [change for change in changed if change.id not in back]
-        opened = [incidents.open_new(warehouse, dataset, *_incident(dataset, left, catalogue), batch)] if left else []
+        opened = [incidents.open_new(warehouse, dataset, *_incident(dataset, left), batch)] if left else []
         return (*closed, *opened)
     except Exception as error:
         note(f"{dataset}: published, but the papers could not be judged: {_told(error)}")
@@ -161,10 +161,10 @@ def _made_by(warehouse: Warehouse, incident: dict[str, str]) -> int:
         return int(connection.execute(query.order_by(columns.number.desc()).limit(1)).scalar_one())
 
 
-def _incident(dataset: str, changed: Sequence[Change], catalogue: Catalogue) -> tuple[str, Severity, str, str]:
+def _incident(dataset: str, changed: Sequence[Change]) -> tuple[str, Severity, str, str]:
     """Kind, severity, title and text."""
     title = f"{dataset}: new data change {_counted(changed)}"
-    told = changes.told(changed, catalogue.units)
+    told = changes.told(changed)
     text = (
         f"{told}\nNext: look at each statement (`figurekeeper papers --claim ID`), decide whether the paper needs a correction "
         "or a note, and say so with `figurekeeper acknowledge INCIDENT --by … --reason …`."

@@ -33,6 +33,7 @@ def test_a_change_is_told_with_all_that_an_editor_needs_in_both_languages() -> N
         "中文Korea",
         "2.2",
         "2.1777",
+        "（占国内生产总值的%）",
         "复现 → 当时复现，此后修订",
         "原因：中文the denominator",
     ):

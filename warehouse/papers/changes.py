@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import or_, select
 
 from warehouse import ledger
-from warehouse.papers import rows
-from warehouse.papers.model import Statement, Unit
+from warehouse.papers import rows, wording
+from warehouse.papers.model import Statement
 from warehouse.papers.results import WORDS, Judged, Seen, Verdict
+from warehouse.papers.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
@@ -41,7 +42,7 @@ class Change:
         """The statement's."""
         return self.after.statement.id
 
-    def told(self, language: Language = "en", units: Mapping[str, Unit] | None = None) -> str:
+    def told(self, language: Language = "en") -> str:
         """The sentence in our words, what is printed, then and now, both verdicts, and the cause, in one line."""
         says, before, after = self._word(language, "says"), WORDS[self.before.verdict], WORDS[self.after.verdict]
         statement = self.after.statement
@@ -50,10 +51,10 @@ class Change:
         if chosen:
             states = (chosen.then, rows.beside(self.after.paper, chosen.before, chosen.after), chosen.now)
         then, near, now = (_numbers(seen, self.after) for seen in states)
-        printed = rows.printed(statement) or "–"
+        printed = wording.printed(statement, language) or "–"
         cause = self._word(language, "cause")
         name, _ = rows.counted_in(statement, chosen)
-        unit = units[name].name.zh if units and name in units else name
+        unit = vocabulary().units[name].name.zh if name in vocabulary().units else name
         if language == "zh":
             held = then or (f"数据版本缺失（最近 {near}）" if near else "–")
             told = (
@@ -102,10 +103,10 @@ def between(before: Mapping[str, Judged], after: Mapping[str, Judged]) -> list[C
     return [Change(*pair) for pair in pairs if pair[0].verdict is not pair[1].verdict]
 
 
-def told(changes: Iterable[Change], units: Mapping[str, Unit] | None = None) -> str:
-    """All changes as a list, in English and then in Chinese; `units`: their names."""
+def told(changes: Iterable[Change]) -> str:
+    """All changes as a list, in English and then in Chinese."""
     changed = list(changes)
-    lines = [*(one.told("en") for one in changed), *(one.told("zh", units) for one in changed)]
+    lines = [*(one.told("en") for one in changed), *(one.told("zh") for one in changed)]
     return "\n".join(f"- {line}" for line in lines)
 
 
