@@ -76,8 +76,8 @@ def told(
 ) -> Told:
     """The exhibit with its table (as `table`), sources, formulas and the economies its sentences speak of.
 
-    `judged` are verdicts on its cells and the claims about it, of the same data and day, where they are at hand. Raises UsageError
-    for an exhibit that does not exist.
+    `judged` are verdicts on its cells and the claims about it, of the same data and day, where they are at hand. Raises
+    UsageError for an exhibit that does not exist.
     """
     paper, exhibit = catalogue.exhibit(exhibit_id)
     claims = [claim for claim in paper.claims if claim.exhibit == exhibit.id]
