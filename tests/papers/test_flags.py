@@ -55,9 +55,9 @@ def test_a_rank_bears_the_flags_of_the_economy_that_it_is_about() -> None:
 
 def test_a_printed_cell_bears_flags_in_its_exhibit_and_in_the_analysts_file(held: Held, papers: Catalogue) -> None:
     name = "paper001-tab2"
-    _, exhibit = papers.exhibit(name)
-    judged = verdicts.judge(held, papers, [cell.id for cell in exhibit.cells])
-    cell = next(one for one in judged.values() if one.chosen and one.chosen.now)
+    paper, exhibit = papers.exhibit(name)
+    judged = verdicts.judge(held, papers, paper.about(exhibit))
+    cell = next(judged[one.id] for one in exhibit.cells if (tried := judged[one.id].chosen) and tried.now)
     assert cell.chosen
     assert cell.chosen.now
     marked = replace(cell.chosen.now, numbers=tuple(replace(one, status="E;P") for one in cell.chosen.now.numbers))
