@@ -17,6 +17,7 @@ from connectors.datasets import Dataset
 from connectors.errors import Blocked, Moved, NotFound, ServerFault, Throttled, UnexpectedPayload, Unreachable
 from connectors.http.answers import http_date
 from connectors.http.recording import harmless
+from connectors.http.transport import A_MOMENT
 from connectors.worldbank.rows import read_page
 from warehouse.errors import FigurekeeperError
 from warehouse.schema import Basis, PartData, Payload, Precision, Scope, Severity
@@ -175,7 +176,7 @@ def _clock(payloads: Sequence[Payload]) -> Iterator[Difference]:
     """The fetch time is the provider's Date, unless it is missing or too far from our clock."""
     for payload in payloads:
         stated = http_date(payload.headers.get("date", ""))
-        if stated is None or stated != payload.fetched_at:
+        if stated is None or abs(stated - payload.fetched_at) > A_MOMENT:
             yield Difference(
                 "date",
                 f"the answer's Date {payload.headers.get('date')!r} is not believed; our clock said {payload.fetched_at:%c}",

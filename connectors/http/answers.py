@@ -95,9 +95,9 @@ def throttled(payload: Payload) -> Throttled:
 
 
 def http_date(text: str) -> datetime | None:
-    """An HTTP date as UTC; None when it is none."""
+    """An HTTP date, or that of a recording (ISO 8601, finer than a second), as UTC; None when it is neither."""
     try:
-        when = parsedate_to_datetime(text)
+        when = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
     except ValueError:
         return None
     return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)

@@ -13,7 +13,6 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import format_datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,9 @@ class _Recording(HTTPAdapter):
             raise requests.ConnectionError("the recording has no answer to this question", request=request)
         entry = waiting.popleft() if len(waiting) > 1 else waiting[0]
         # The time of fetching is that of the recording; the content was decoded before it was kept.
-        headers = entry["headers"] | {"date": format_datetime(datetime.fromisoformat(entry["fetched_at"]), usegmt=True)}
+        headers = entry["headers"] | {
+            "date": datetime.fromisoformat(entry["fetched_at"]).isoformat(timespec="microseconds")
+        }
         headers.pop("content-encoding", None)
         content = BytesIO(_content(self._folder, entry["sha256"]))
         answer = HTTPResponse(content, headers, entry["status"], preload_content=False)

@@ -40,6 +40,8 @@ CHUNK = 1 << 16
 LARGEST = 512 << 20
 #: A provider whose clock is further off is not believed: fetch times decide what was known when.
 CLOCK_TOLERANCE = timedelta(minutes=10)
+#: Within this, a Date in whole seconds says no more than our clock.
+A_MOMENT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Transport:
 
         `backoff` is the first pause, doubled and jittered from then on. A Throttled answer is asked again only when its
         Retry-After is at most `max_retry_after`. `archive` is given every final answer, errors included. The answer's
-        Date is the fetch time when it agrees with our clock, or always with `trust_date` (the sandbox's other days).
+        Date is the fetch time when it agrees with our clock, or always with `trust_date` (the sandbox's other days); our
+        own clock is where that Date is now, for it is finer: two answers in one second have an order.
         `adapter` stands where HTTP would be: a recording that answers instead.
         """
         self.provider = provider
@@ -252,7 +255,9 @@ class Transport:
 
     def _fetched_at(self, date: str) -> datetime:
         stated, now = http_date(date), self._clock()
-        return stated if stated and (self._trust_date or abs(stated - now) <= CLOCK_TOLERANCE) else now
+        if stated is None or (not stated.microsecond and timedelta(0) <= now - stated < A_MOMENT):
+            return now
+        return stated if self._trust_date or abs(stated - now) <= CLOCK_TOLERANCE else now
 
     def _read(self, response: requests.Response, started: float, ends: float) -> bytes:
         """The body, with its content-encoding undone. urllib3 raises when it is shorter than its Content-Length."""

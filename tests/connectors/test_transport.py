@@ -107,6 +107,19 @@ def test_a_date_header_counts_only_near_our_clock(minutes: int, believed: bool) 
         assert transport.get(ASKED).fetched_at == (stated if believed else now)
 
 
+def test_two_answers_in_one_second_have_an_order() -> None:
+    """A Date in whole seconds would leave two states of a dataset in the order of their hashes."""
+    second = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    ticks = iter(range(1, 1000))
+    reply: Reply = lambda handler, _: _send(handler, Date="Tue, 01 Jan 2030 12:00:00 GMT")  # noqa: E731
+    with (
+        _server(reply) as base,
+        _transport(base, clock=lambda: second + timedelta(microseconds=next(ticks))) as transport,
+    ):
+        first, then = transport.get(ASKED).fetched_at, transport.get(ASKED).fetched_at
+    assert second < first < then
+
+
 def test_a_server_fault_is_asked_again_with_growing_pauses() -> None:
     pauses: list[float] = []
     archived: list[Payload] = []
