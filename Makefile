@@ -22,9 +22,10 @@ run: $(VENV)/.run ## the main job: every dataset once, through Prefect, in the o
 up: $(VENV)/.run ## the whole service until Ctrl-C: Prefect server, worker, schedules, sandbox, pages
 	@exec $(PY) -m flows.service up
 
-test: $(VENV)/.test ## all tests, on two cores; then what needs Prefect, the main job, and what must run alone
+test: $(VENV)/.test ## all tests, on two cores; then what needs Prefect, with a server a core; then what must run alone
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not prefect and not alone"
-	@$(PY) -m pytest -q -m "prefect or alone"
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "prefect and not alone"
+	@$(PY) -m pytest -q -m alone
 
 torture: $(VENV)/.test ## fifty thousand generated histories against the reference model (HISTORIES=n: so many), for hours
 	@HISTORIES=$${HISTORIES:-50000} $(PY) -m pytest -q -n 2 tests/warehouse/test_histories.py

@@ -45,7 +45,26 @@ class Settings(BaseSettings):
     )
     sandbox_url: str | None = Field(None, description="a running sandbox; unset: one is started when needed")
     webhook_url: SecretStr | None = Field(None, description="notices are posted here as JSON, besides the inbox")
+    slack_url: SecretStr | None = Field(None, description="an incoming webhook of Slack that is told of notices, too")
+    mail_server: SecretStr | None = Field(
+        None, description="smtp://, smtp+starttls:// or smtps://user:password@host:port, by which notices are mailed"
+    )
+    mail_from: str | None = Field(None, description="the sender's address; needed with mail_server")
+    mail_to: str | None = Field(None, description="who gets notices by mail, comma-separated; needed with mail_server")
+    apprise_urls: SecretStr | None = Field(
+        None, description="any other channels, as apprise writes them, blank-separated"
+    )
+    language: Literal["en", "zh"] = Field("en", description="of the notices")
     port: int = Field(4200, description="of the Prefect server that `figurekeeper up` starts")
+    bind: str = Field("127.0.0.1", description="the address on which server and pages of `figurekeeper up` listen")
+    ui_url: str | None = Field(None, description="the Prefect UI as people reach it, for links; unset: on this machine")
+    pages_url: str | None = Field(None, description="the pages as people reach them, for links; unset: on this machine")
+    server_database: SecretStr | None = Field(
+        None, description="a PostgreSQL for the Prefect server instead of its SQLite: postgresql+asyncpg://…"
+    )
+    server_url: str | None = Field(
+        None, description="the Prefect server that `figurekeeper worker` joins, such as http://host:4200/api"
+    )
 
     @property
     def root(self) -> Path:
