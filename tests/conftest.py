@@ -1,4 +1,4 @@
-"""What all tests share: a clean environment, their order, and how many passed and were skipped for each provider.
+"""What all tests share: a clean environment, a place to write, their order, and how many passed and were skipped of each kind.
 
 Does not belong here: fixtures of one area (that area's own conftest).
 """
@@ -6,10 +6,15 @@ Does not belong here: fixtures of one area (that area's own conftest).
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+#: A folder in memory, and the room that it must have: what tests write is flushed often, and need not outlast them.
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 #: Markers that are counted in the summary (pyproject.toml says what they mean).
 COUNTED = ("oecd", "worldbank", "nbs", "prefect")
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed")
@@ -19,6 +24,8 @@ for name in [name for name in os.environ if name.startswith("FIGUREKEEPER_")]:
     del os.environ[name]
 # Hundreds of runs need no site of the papers each; the tests of the site build it, and the main job does, as users do.
 os.environ["FIGUREKEEPER_PAGES"] = "false"
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.hookimpl(trylast=True)

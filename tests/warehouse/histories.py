@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from tests.warehouse.makers import FACTS, load, part
-from warehouse import incidents, publish
+from warehouse import deliveries, incidents, publish
 from warehouse.archived import Archived
 from warehouse.payloads import PayloadArchive
 from warehouse.publish import Closing
@@ -55,7 +55,8 @@ def eventful(warehouse: Warehouse) -> None:
     opened = incidents.open_or_count(warehouse, FACTS.id, "quarantine", Severity.CRITICAL, "held", "look", held)
     assert opened is not None
     incidents.open_or_count(warehouse, FACTS.id, "quarantine", Severity.CRITICAL, "held", "look again", held)
-    incidents.mark_delivered(warehouse, opened.id, "opened", "inbox")
+    [owed] = deliveries.owed(warehouse, "inbox")
+    deliveries.delivered(warehouse, owed)
     publish.decide(warehouse, held, Closing(Decision.RELEASED, "Kim", "released by Kim: right", "right"))
     incidents.close_open(warehouse, FACTS.id, held, "released")
     bad, _ = load(warehouse, part({("KOR", "2017"): 4550.0}, "2023-04-01"), decision=Decision.QUARANTINED)

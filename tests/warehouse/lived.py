@@ -6,8 +6,11 @@ Belongs here: making one and asking. What is done to it is in test_maintenance.p
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.warehouse.makers import load, part, store
 from warehouse import line, publish, questions, snapshot, soundness
@@ -27,13 +30,25 @@ def cells(value: float) -> dict[tuple[str, str], float]:
     return {("A", "2017"): value, ("A", "2018"): value + 1, ("B", "2017"): 7.0}
 
 
-def lived(home: Path) -> Warehouse:
-    """A warehouse that has seen everything: revisions, an archive loaded late, a partial reading, a void, a discard."""
-    return fill(store(home))
+@pytest.fixture(scope="session")
+def lived_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A home whose warehouse has seen everything, and what it held then."""
+    folder = tmp_path_factory.mktemp("lived")
+    fill(store(folder / "home")).engine.dispose()
+    return folder / "home", shutil.copytree(folder / "home", folder / "pristine")
+
+
+@pytest.fixture
+def lived(lived_once: tuple[Path, Path]) -> Warehouse:
+    """That warehouse as it was then; at the same place for each test, since Iceberg keeps absolute addresses."""
+    home, pristine = lived_once
+    shutil.rmtree(home)
+    shutil.copytree(pristine, home)
+    return store(home)
 
 
 def fill(warehouse: Warehouse) -> Warehouse:
-    """The same in a warehouse of any form."""
+    """Let a warehouse see everything: revisions, an archive loaded late, a partial reading, a void, a discard."""
     for month in range(1, 5):
         load(warehouse, part(cells(float(month)), f"2024-{month:02}-10"))
     load(warehouse, part(cells(0.5), "2024-06-01", archive="202306"))

@@ -25,9 +25,9 @@ from warehouse import line
 from warehouse.schema import Decision, PartData, Scope
 from warehouse.store import Warehouse
 
-HISTORIES = int(os.environ.get("HISTORIES", "2000"))
-PARTS = ("p", "q", "r", "s", "t")
-A_TEST = 16 * len(PARTS)  # histories
+HISTORIES = int(os.environ.get("HISTORIES", "1200"))
+PARTS = tuple("pqrstuvwxy")
+A_TEST = 8 * len(PARTS)  # histories
 CELLS = tuple((entity, period) for entity in ("CHN", "JPN") for period in ("2017", "2018", "2019"))
 #: Four states of a part, by cell: 1 is missing what 0 has, 3 is missing it, too.
 STATES = ((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), (1.0, 2.5, None, 4.0, 5.0, 6.0), (1.0, 2.5, 3.0, 4.5, 5.0, 6.5),
@@ -140,7 +140,7 @@ HISTORY = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def warehouses() -> Iterator[tuple[Warehouse, Warehouse]]:
     """Two warehouses without the cost of a disk; each history has a dataset of its own in them."""
     with quick_store() as one, quick_store() as other:

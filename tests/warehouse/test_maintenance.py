@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from tests.warehouse.forms import Form
 from tests.warehouse.histories import MakersParsers
-from tests.warehouse.lived import SERIES, answers, cells, decide, fill, lived, sound
+from tests.warehouse.lived import SERIES, answers, cells, decide, fill, sound
 from tests.warehouse.makers import load, part, store
 from warehouse import (
     compaction,
@@ -76,68 +76,63 @@ def test_everything_answers_as_before_from_fewer_files(tmp_path: Path, form: For
     assert (did(third, "compaction"), did(third, "tables")) == (0, 0)
 
 
-def test_the_tables_hold_exactly_the_newest_edition_after_it(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    maintenance.maintain(warehouse, grace=NOTHING)
-    with warehouse.engine.connect() as connection:
+def test_the_tables_hold_exactly_the_newest_edition_after_it(lived: Warehouse) -> None:
+    maintenance.maintain(lived, grace=NOTHING)
+    with lived.engine.connect() as connection:
         visible = {row["vintage_id"] for row in line.visible(connection)}
-    rows = warehouse.tables.table("observations").scan().to_arrow().to_pylist()
+    rows = lived.tables.table("observations").scan().to_arrow().to_pylist()
     assert {row["vintage_id"] for row in rows} == visible
     assert len(rows) == len({(row["vintage_id"], row["series_key"], row["period"]) for row in rows})
 
 
-def test_work_goes_on_after_it(tmp_path: Path) -> None:
+def test_work_goes_on_after_it(lived: Warehouse) -> None:
     """A vintage that lies in a compacted file ends by a void; new ones come; it is brought together again."""
-    warehouse = lived(tmp_path)
-    maintenance.maintain(warehouse, grace=NOTHING)
-    with warehouse.engine.connect() as connection:
+    maintenance.maintain(lived, grace=NOTHING)
+    with lived.engine.connect() as connection:
         last = line.newest(connection)[0]
-    decide(warehouse, last["batch_id"], Decision.VOIDED)
+    decide(lived, last["batch_id"], Decision.VOIDED)
     for day in range(1, 5):
-        load(warehouse, part(cells(50.0 + day), f"2024-12-{day:02}"))
-    before = answers(warehouse)
+        load(lived, part(cells(50.0 + day), f"2024-12-{day:02}"))
+    before = answers(lived)
     for _ in range(3):
-        assert maintenance.maintain(warehouse, grace=NOTHING).problems == []
-    assert answers(warehouse) == before
-    assert sound(warehouse) == []
+        assert maintenance.maintain(lived, grace=NOTHING).problems == []
+    assert answers(lived) == before
+    assert sound(lived) == []
 
 
-def test_a_part_that_was_withdrawn_whole_stays_so(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    load(warehouse, part({}, "2024-12-01"))
+def test_a_part_that_was_withdrawn_whole_stays_so(lived: Warehouse) -> None:
+    load(lived, part({}, "2024-12-01"))
     for day in (2, 3):
-        load(warehouse, part(cells(5.0 + day), f"2024-12-{day:02}"))
-    before = answers(warehouse)
+        load(lived, part(cells(5.0 + day), f"2024-12-{day:02}"))
+    before = answers(lived)
     for _ in range(2):
-        assert maintenance.maintain(warehouse, grace=NOTHING).problems == []
-    assert answers(warehouse) == before
-    assert questions.values(warehouse, SERIES, as_of="2024-12-01") == []
-    assert sound(warehouse) == []
-    assert did(maintenance.maintain(warehouse, grace=NOTHING), "tables") == 0
+        assert maintenance.maintain(lived, grace=NOTHING).problems == []
+    assert answers(lived) == before
+    assert questions.values(lived, SERIES, as_of="2024-12-01") == []
+    assert sound(lived) == []
+    assert did(maintenance.maintain(lived, grace=NOTHING), "tables") == 0
 
 
-def test_an_open_notebook_keeps_its_rows_for_the_grace_period(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
+def test_an_open_notebook_keeps_its_rows_for_the_grace_period(lived: Warehouse) -> None:
     query = "select vintage_id, series_key, period, value from observations order by all"
-    with duckdb.connect(str(warehouse.root / "indicators.duckdb"), read_only=True) as notebook:
+    with duckdb.connect(str(lived.root / "indicators.duckdb"), read_only=True) as notebook:
         before = notebook.execute(query).fetchall()
         for _ in range(3):
-            maintenance.maintain(warehouse)
+            maintenance.maintain(lived)
         assert notebook.execute(query).fetchall() == before
-    with snapshot.connect(warehouse) as fresh:
+    with snapshot.connect(lived) as fresh:
         assert fresh.execute(query).fetchall() == before
 
 
-def test_refreshes_and_readers_go_on_beside_it(tmp_path: Path) -> None:
+def test_refreshes_and_readers_go_on_beside_it(lived: Warehouse) -> None:
     """Another process, as far as the code can tell, publishes and asks while maintenance runs again and again."""
-    warehouse = lived(tmp_path)
     days = ("2024-03-31", "2024-08-31")
-    before = [questions.values(warehouse, SERIES, as_of=day, edition=9) for day in days]
+    before = [questions.values(lived, SERIES, as_of=day, edition=9) for day in days]
     published: list[int | None] = []
     mistakes: list[str] = []
 
     def work() -> None:
-        own = Warehouse(tmp_path, "synthetic")
+        own = Warehouse(lived.root.parent, "synthetic")
         for number in range(6):
             data = part(cells(100.0 + number), f"2025-01-{number + 1:02}")
             published.append(load(own, data)[1])
@@ -148,37 +143,34 @@ def test_refreshes_and_readers_go_on_beside_it(tmp_path: Path) -> None:
         working = pool.submit(work)
         runs = 0
         while not working.done():
-            mistakes += maintenance.maintain(warehouse, grace=timedelta(seconds=5)).problems
+            mistakes += maintenance.maintain(lived, grace=timedelta(seconds=5)).problems
             runs += 1
         working.result()
     assert mistakes == []
     assert len(published) == 6
     assert None not in published
     assert runs > 0
-    maintenance.maintain(warehouse, grace=NOTHING)
-    assert sound(warehouse) == []
+    maintenance.maintain(lived, grace=NOTHING)
+    assert sound(lived) == []
 
 
-def test_a_dry_run_changes_nothing_and_says_the_same(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-
+def test_a_dry_run_changes_nothing_and_says_the_same(lived: Warehouse) -> None:
     def everything() -> dict[str, tuple[int, int]]:
-        paths = [path for path in warehouse.root.rglob("*") if path.is_file()]
+        paths = [path for path in lived.root.rglob("*") if path.is_file()]
         kept = [path for path in paths if not path.name.endswith((".lock", ".sqlite-wal", ".sqlite-shm"))]
         return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in kept}
 
     before = everything()
-    said = maintenance.maintain(warehouse, dry_run=True, grace=NOTHING)
+    said = maintenance.maintain(lived, dry_run=True, grace=NOTHING)
     assert everything() == before
     assert said.dry_run
-    done = maintenance.maintain(warehouse, grace=NOTHING)
+    done = maintenance.maintain(lived, grace=NOTHING)
     assert did(said, "compaction") == did(done, "compaction") > 0
     assert did(said, "retention") == did(done, "retention") > 0
 
 
-def test_discarded_candidates_go_and_undecided_ones_stay(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    with warehouse.engine.connect() as connection:
+def test_discarded_candidates_go_and_undecided_ones_stay(lived: Warehouse) -> None:
+    with lived.engine.connect() as connection:
         rows = connection.execute(
             select(ledger.batches.c.batch_id, ledger.batches.c.decision, ledger.vintages.c.observations_file).join(
                 ledger.vintages, ledger.vintages.c.staged_by == ledger.batches.c.batch_id
@@ -188,46 +180,43 @@ def test_discarded_candidates_go_and_undecided_ones_stay(tmp_path: Path) -> None
     quarantined = [row for row in rows if row["decision"] == "quarantined"]
     assert len(discarded) == len(quarantined) == 1
     for _ in range(2):
-        report = maintenance.maintain(warehouse, grace=NOTHING)
+        report = maintenance.maintain(lived, grace=NOTHING)
     assert any("discarded" in item.action for item in report.done if item.step == "removal")
-    assert not warehouse.storage.exists(discarded[0]["observations_file"])
-    assert batch_of(warehouse, discarded[0]["batch_id"])["batch"]["decision"] == "discarded"
-    assert warehouse.storage.exists(quarantined[0]["observations_file"])
-    with warehouse.engine.connect() as connection:
+    assert not lived.storage.exists(discarded[0]["observations_file"])
+    assert batch_of(lived, discarded[0]["batch_id"])["batch"]["decision"] == "discarded"
+    assert lived.storage.exists(quarantined[0]["observations_file"])
+    with lived.engine.connect() as connection:
         (batch,) = connection.execute(
             select(ledger.batches.c.batch_id).where(ledger.batches.c.decision == "quarantined")
         ).scalars()
-    decide(warehouse, batch, Decision.RELEASED)
-    assert questions.values(warehouse, ["test.one:A"], as_of="2024-06-27", period="2017")[0]["value"] == 1e7
-    assert sound(warehouse) == []
+    decide(lived, batch, Decision.RELEASED)
+    assert questions.values(lived, ["test.one:A"], as_of="2024-06-27", period="2017")[0]["value"] == 1e7
+    assert sound(lived) == []
 
 
-def test_a_dataset_that_is_being_refreshed_is_put_off(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    with warehouse.lease("test.one"):
-        report = maintenance.maintain(warehouse, grace=NOTHING)
+def test_a_dataset_that_is_being_refreshed_is_put_off(lived: Warehouse) -> None:
+    with lived.lease("test.one"):
+        report = maintenance.maintain(lived, grace=NOTHING)
     assert report.problems == []
     assert [item.files for item in report.done if "put off" in item.action] == [0]
 
 
-def test_only_one_at_a_time(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    with warehouse.lease("maintenance"), pytest.raises(locks.Busy):
-        maintenance.maintain(warehouse)
+def test_only_one_at_a_time(lived: Warehouse) -> None:
+    with lived.lease("maintenance"), pytest.raises(locks.Busy):
+        maintenance.maintain(lived)
 
 
-def test_leftovers_of_dead_writers_go(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
+def test_leftovers_of_dead_writers_go(lived: Warehouse) -> None:
     orphan = "tables/observations/data/test.one/p/0123456789abcdef-20240101T000000-aaaa.parquet"
-    warehouse.storage.write(orphan, b"half a vintage")
-    temporary = warehouse.root / "payloads" / "ab" / ".x.gz.123.0a1b2c3d"
+    lived.storage.write(orphan, b"half a vintage")
+    temporary = lived.root / "payloads" / "ab" / ".x.gz.123.0a1b2c3d"
     temporary.parent.mkdir(parents=True, exist_ok=True)
     temporary.write_bytes(b"half a payload")
-    mine = warehouse.root / "payloads" / ".gitignore"
+    mine = lived.root / "payloads" / ".gitignore"
     mine.write_text("*")
     for _ in range(2):
-        maintenance.maintain(warehouse, grace=NOTHING)
-    assert not warehouse.storage.exists(orphan)
+        maintenance.maintain(lived, grace=NOTHING)
+    assert not lived.storage.exists(orphan)
     assert not temporary.exists()
     assert mine.exists()
 
@@ -245,54 +234,50 @@ def test_copies_of_objects_that_another_host_removed_go(tmp_path: Path, postgres
     assert before == set(copies.rglob("*.parquet")) != set()
 
 
-def test_young_leftovers_stay(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    temporary = warehouse.root / "payloads" / ".x.gz.123.0a1b2c3d"
+def test_young_leftovers_stay(lived: Warehouse) -> None:
+    temporary = lived.root / "payloads" / ".x.gz.123.0a1b2c3d"
     temporary.write_bytes(b"being written")
     for _ in range(2):
-        maintenance.maintain(warehouse)
+        maintenance.maintain(lived)
     assert temporary.exists()
 
 
-def test_the_journal_says_the_same_in_fewer_segments(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    before, segments = list(warehouse.journal.entries()), len(warehouse.journal.segments())
-    payloads = sorted(warehouse.payloads.hashes())
-    maintenance.maintain(warehouse, grace=NOTHING)
-    assert list(warehouse.journal.entries()) == before
-    assert len(warehouse.journal.segments()) < segments
-    assert sorted(warehouse.payloads.hashes()) == payloads
+def test_the_journal_says_the_same_in_fewer_segments(lived: Warehouse) -> None:
+    before, segments = list(lived.journal.entries()), len(lived.journal.segments())
+    payloads = sorted(lived.payloads.hashes())
+    maintenance.maintain(lived, grace=NOTHING)
+    assert list(lived.journal.entries()) == before
+    assert len(lived.journal.segments()) < segments
+    assert sorted(lived.payloads.hashes()) == payloads
 
 
-def test_a_step_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_does_not_stop_the_others(lived: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: Warehouse) -> list[compaction.Bundle]:
         raise WarehouseError("no", next_step="mend it")
 
-    warehouse = lived(tmp_path)
     monkeypatch.setattr(compaction, "bundles", fails)
-    report = maintenance.maintain(warehouse, grace=NOTHING)
+    report = maintenance.maintain(lived, grace=NOTHING)
     assert report.problems == ["compaction: no. Next: mend it"]
     assert did(report, "retention") > 0
     assert did(report, "journal") > 0
 
 
-def test_an_unfinished_publish_is_completed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_publish_is_completed_first(lived: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its rows are in the tables, but not yet in the ledger's newest edition: they must not be taken for too many."""
 
     def dies(*_: Any) -> None:
         raise _Killed
 
-    warehouse = lived(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(publish, "_record", dies)
         with pytest.raises(_Killed):
-            load(warehouse, part(cells(77.0), "2024-12-24"))
+            load(lived, part(cells(77.0), "2024-12-24"))
     monkeypatch.setattr(soundness, "_PAUSE", 0.0)
-    assert [finding for finding in sound(warehouse) if "its publish is unfinished" not in finding] == []
-    assert len(sound(warehouse)) == 1
-    assert maintenance.maintain(warehouse, grace=NOTHING).problems == []
-    assert questions.values(warehouse, ["test.one:A"], period="2017")[0]["value"] == 77.0
-    assert sound(warehouse) == []
+    assert [finding for finding in sound(lived) if "its publish is unfinished" not in finding] == []
+    assert len(sound(lived)) == 1
+    assert maintenance.maintain(lived, grace=NOTHING).problems == []
+    assert questions.values(lived, ["test.one:A"], period="2017")[0]["value"] == 77.0
+    assert sound(lived) == []
 
 
 def cut_off(target: Callable[..., Any], call: int) -> Callable[..., Any]:
@@ -342,21 +327,20 @@ def test_cut_off_anywhere_it_is_made_good_by_the_next_run(tmp_path: Path, monkey
     assert len(data_files(warehouse)) <= 4
 
 
-def test_a_replay_of_what_is_left_is_the_same(tmp_path: Path) -> None:
+def test_a_replay_of_what_is_left_is_the_same(lived: Warehouse, tmp_path: Path) -> None:
     """But for the candidate that was discarded: a replay stages it again."""
-    warehouse = lived(tmp_path / "here")
     for _ in range(2):
-        maintenance.maintain(warehouse, grace=NOTHING)
+        maintenance.maintain(lived, grace=NOTHING)
     bare = LocalStorage(tmp_path / "bare")
-    truth.copy(warehouse.storage, bare)
+    truth.copy(lived.storage, bare)
     rebuild.into_home(bare, tmp_path / "there", "synthetic", MakersParsers())
     anew = Warehouse(tmp_path / "there", "synthetic", create=False)
-    assert answers(anew) == answers(warehouse)
+    assert answers(anew) == answers(lived)
     assert sound(anew) == []
     with anew.engine.connect() as connection:
         discarded = select(ledger.batches.c.batch_id).where(ledger.batches.c.decision == "discarded")
         candidates = select(ledger.vintages.c.vintage_id).where(ledger.vintages.c.staged_by.in_(discarded))
         forgotten = connection.execute(candidates).scalars().all()
-    found = list(differences(warehouse, anew))
+    found = list(differences(lived, anew))
     assert {difference.table for difference in found} <= {"vintages"}
     assert all(any(vintage in difference.row for vintage in forgotten) for difference in found)

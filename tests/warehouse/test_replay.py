@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import String, Table, select, update
+from sqlalchemy import Column, ColumnElement, String, Table, and_, select, update
 
 from tests.warehouse.forms import Form
 from tests.warehouse.histories import KOREA, MakersParsers, eventful
@@ -42,12 +43,24 @@ def here(tmp_path: Path) -> Warehouse:
     return warehouse
 
 
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Such a one for all tests that only read it."""
+    warehouse = store(tmp_path_factory.mktemp("seen"))
+    eventful(warehouse)
+    return warehouse
+
+
 @pytest.fixture
-def bare(here: Warehouse, tmp_path: Path) -> LocalStorage:
+def bare(seen: Warehouse, tmp_path: Path) -> LocalStorage:
     """Its journal and payloads alone, in another place."""
-    storage = LocalStorage(tmp_path / "bare")
-    truth.copy(here.storage, storage)
-    return storage
+    return copied(seen, tmp_path / "bare")
+
+
+@pytest.fixture(scope="module")
+def rebuilt(seen: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A replay of it; what a test changes there it takes back."""
+    return replayed(copied(seen, tmp_path_factory.mktemp("bare")), tmp_path_factory.mktemp("rebuilt"))
 
 
 @pytest.fixture
@@ -56,6 +69,12 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a replay asked the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def copied(warehouse: Warehouse, to: Path) -> LocalStorage:
+    storage = LocalStorage(to)
+    truth.copy(warehouse.storage, storage)
+    return storage
 
 
 def replayed(source: LocalStorage, home: Path) -> Warehouse:
@@ -69,16 +88,17 @@ def standing(warehouse: Warehouse) -> list[str]:
 
 
 @pytest.mark.usefixtures("offline")
-def test_a_replay_is_the_same_table_by_table(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+def test_a_replay_is_the_same_table_by_table(seen: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
     there = replayed(bare, tmp_path / "there")
-    assert not list(differences(here, there))
+    assert not list(differences(seen, there))
     for asked in ({}, {"as_of": "2020-12"}, {"as_of": "2021-12-31"}, {"first": True}, {"edition": 3}):
-        assert questions.values(there, SERIES, **asked) == questions.values(here, SERIES, **asked)
+        assert questions.values(there, SERIES, **asked) == questions.values(seen, SERIES, **asked)
     for name in TABLES:
-        assert there.tables.vintages(name) == standing(here)
+        assert there.tables.vintages(name) == standing(seen)
 
 
-def test_a_replayed_warehouse_goes_on_as_the_other_one(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
+def test_a_replayed_warehouse_goes_on_as_the_other_one(here: Warehouse, tmp_path: Path) -> None:
+    bare = copied(here, tmp_path / "bare")
     there = replayed(bare, tmp_path / "there")
     more = part({**KOREA, ("KOR", "2019"): 4.63}, "2024-03-01", stamp="2024-02-20")
     assert load(here, more)[1] == load(there, more)[1]
@@ -88,9 +108,9 @@ def test_a_replayed_warehouse_goes_on_as_the_other_one(here: Warehouse, bare: Lo
     assert there.tables.vintages("observations") == standing(there)
 
 
-def test_a_replay_of_a_replay(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
-    again = replayed(LocalStorage(replayed(bare, tmp_path / "there").root), tmp_path / "again")
-    assert not list(differences(here, again))
+def test_a_replay_of_a_replay(seen: Warehouse, rebuilt: Warehouse, tmp_path: Path) -> None:
+    again = replayed(LocalStorage(rebuilt.root), tmp_path / "again")
+    assert not list(differences(seen, again))
 
 
 def test_a_replay_of_nothing_makes_nothing(form: Form, bare: LocalStorage, tmp_path: Path) -> None:
@@ -105,13 +125,12 @@ def test_a_replay_of_nothing_makes_nothing(form: Form, bare: LocalStorage, tmp_p
     rebuild.into_server(bare, into, MakersParsers())
 
 
-def test_a_replay_does_not_nest_in_its_source(here: Warehouse, tmp_path: Path) -> None:
-    held = sorted(here.root.rglob("*"))
-    with pytest.raises(UsageError, match=f"a warehouse lies in {here.root}"):
-        replayed(LocalStorage(here.root), here.root)
-    assert sorted(here.root.rglob("*")) == held
-    bare = LocalStorage(tmp_path / "safe" / "synthetic")
-    truth.copy(here.storage, bare)
+def test_a_replay_does_not_nest_in_its_source(seen: Warehouse, tmp_path: Path) -> None:
+    held = sorted(seen.root.rglob("*"))
+    with pytest.raises(UsageError, match=f"a warehouse lies in {seen.root}"):
+        replayed(LocalStorage(seen.root), seen.root)
+    assert sorted(seen.root.rglob("*")) == held
+    bare = copied(seen, tmp_path / "safe" / "synthetic")
     with pytest.raises(UsageError, match=f"a warehouse lies in {bare.root}"):
         replayed(bare, bare.root)
 
@@ -120,28 +139,38 @@ def test_every_table_is_compared_or_named() -> None:
     assert {*COMPARED, *NOT_COMPARED} == set(ledger.metadata.sorted_tables)
 
 
+@contextmanager
+def changed(warehouse: Warehouse, column: Column[Any], chosen: ColumnElement[bool], value: object) -> Iterator[None]:
+    """Another value in the rows chosen of one table, for as long as it lasts."""
+    with warehouse.engine.begin() as connection:
+        [before] = connection.execute(select(column).where(chosen)).scalars()
+        connection.execute(update(column.table).where(chosen).values({column: value}))
+    try:
+        yield
+    finally:
+        with warehouse.engine.begin() as connection:
+            connection.execute(update(column.table).where(chosen).values({column: before}))
+
+
 @pytest.mark.parametrize("table", list(COMPARED), ids=lambda table: table.name)
-def test_a_difference_in_any_table_is_found(here: Warehouse, bare: LocalStorage, tmp_path: Path, table: Table) -> None:
-    there = replayed(bare, tmp_path / "there")
-    changed = next(c for c in table.c if not c.primary_key and c.name not in COMPARED[table] and c.name != "batch_id")
-    with there.engine.begin() as connection:
-        key = next(iter(table.primary_key))
-        first = connection.execute(select(key).limit(1)).scalar_one()
-        value = "other" if isinstance(changed.type, String) else 77
-        connection.execute(update(table).where(key == first).values({changed.name: value}))
-    found = [difference for difference in differences(here, there) if difference.table == table.name]
+def test_a_difference_in_any_table_is_found(seen: Warehouse, rebuilt: Warehouse, table: Table) -> None:
+    other = next(c for c in table.c if not c.primary_key and c.name not in COMPARED[table] and c.name != "batch_id")
+    with rebuilt.engine.connect() as connection:
+        first = connection.execute(select(*table.primary_key).limit(1)).one()
+    row = and_(*(key == value for key, value in zip(table.primary_key, first, strict=True)))
+    with changed(rebuilt, other, row, "other" if isinstance(other.type, String) else 77):
+        found = [difference for difference in differences(seen, rebuilt) if difference.table == table.name]
     assert found
-    assert {difference.column for difference in found} <= {changed.name, "(row)"}
+    assert {difference.column for difference in found} <= {other.name, "(row)"}
 
 
-def test_a_difference_in_the_rows_of_a_vintage_is_found(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
-    there = replayed(bare, tmp_path / "there")
-    with there.engine.connect() as connection:
+def test_a_difference_in_the_rows_of_a_vintage_is_found(seen: Warehouse, rebuilt: Warehouse) -> None:
+    with rebuilt.engine.connect() as connection:
         one, other = [row for row in line.visible(connection) if row["part"] == "p"][:2]
-    with there.engine.begin() as connection:
-        chosen = ledger.vintages.c.vintage_id == one["vintage_id"]
-        connection.execute(update(ledger.vintages).where(chosen).values(observations_file=other["observations_file"]))
-    [found] = differences(here, there)
+    columns = ledger.vintages.c
+    chosen = columns.vintage_id == one["vintage_id"]
+    with changed(rebuilt, columns.observations_file, chosen, other["observations_file"]):
+        [found] = differences(seen, rebuilt)
     assert (found.table, found.row) == ("observations (Parquet)", one["vintage_id"])
 
 
@@ -206,11 +235,11 @@ def test_a_journal_that_tells_something_else_is_told(bare: LocalStorage, tmp_pat
         replayed(false, tmp_path / "there")
 
 
-def test_a_replay_never_writes_into_what_is_there(here: Warehouse, bare: LocalStorage, tmp_path: Path) -> None:
-    before = standing(here)
+def test_a_replay_never_writes_into_what_is_there(rebuilt: Warehouse, bare: LocalStorage) -> None:
+    before = standing(rebuilt)
     with pytest.raises(UsageError, match="exists already"):
-        rebuild.into_home(bare, tmp_path / "here", "synthetic", MakersParsers())
-    assert standing(here) == before
+        rebuild.into_home(bare, rebuilt.root.parent, "synthetic", MakersParsers())
+    assert standing(rebuilt) == before
 
 
 def test_one_replay_at_a_time_and_what_a_dead_one_left_goes(bare: LocalStorage, tmp_path: Path) -> None:
@@ -237,10 +266,10 @@ def test_a_back_up_is_brought_up_to_date_and_restored(here: Warehouse, tmp_path:
     assert not list(differences(here, Warehouse(tmp_path / "there", "synthetic", create=False)))
 
 
-def test_a_back_up_shares_no_bytes_with_the_warehouse(here: Warehouse, tmp_path: Path) -> None:
-    backup(here, tmp_path / "safe")
-    name = files_of(LocalStorage(here.root))["payload"]
-    assert here.path(name).stat().st_ino != (tmp_path / "safe" / "synthetic" / name).stat().st_ino
+def test_a_back_up_shares_no_bytes_with_the_warehouse(seen: Warehouse, tmp_path: Path) -> None:
+    backup(seen, tmp_path / "safe")
+    name = files_of(LocalStorage(seen.root))["payload"]
+    assert seen.path(name).stat().st_ino != (tmp_path / "safe" / "synthetic" / name).stat().st_ino
 
 
 def test_a_back_up_takes_no_damaged_bytes(here: Warehouse, tmp_path: Path) -> None:
@@ -250,8 +279,8 @@ def test_a_back_up_takes_no_damaged_bytes(here: Warehouse, tmp_path: Path) -> No
         backup(here, tmp_path / "safe")
 
 
-def test_a_back_up_belongs_to_one_profile(here: Warehouse, tmp_path: Path) -> None:
-    backup(here, tmp_path / "safe")
+def test_a_back_up_belongs_to_one_profile(seen: Warehouse, tmp_path: Path) -> None:
+    backup(seen, tmp_path / "safe")
     with pytest.raises(UsageError, match="no back-up of profile live; it has those of synthetic"):
         opened(tmp_path / "safe", "live")
     (tmp_path / "safe" / "synthetic").rename(tmp_path / "safe" / "live")
@@ -282,24 +311,21 @@ def test_a_moved_folder_mends_its_tables_with_the_next_publish(here: Warehouse, 
     load(there, part({**KOREA, ("KOR", "2019"): 4.63}, "2024-03-01"))
     for name in TABLES:
         assert there.tables.vintages(name) == standing(there)
-        assert all(str(tmp_path / "elsewhere") in address for address in _addresses(there, name))
+        files = there.tables.table(name).scan().plan_files()
+        assert all(str(tmp_path / "elsewhere") in task.file.file_path for task in files)
     with there.publish_lock():
         assert not settle(there)
 
 
-def _addresses(warehouse: Warehouse, name: str) -> list[str]:
-    return [task.file.file_path for task in warehouse.tables.table(name).scan().plan_files()]
-
-
 def test_either_form_is_restored_into_the_other(
-    here: Warehouse, bare: LocalStorage, form: Form, tmp_path: Path
+    seen: Warehouse, bare: LocalStorage, form: Form, tmp_path: Path
 ) -> None:
     there = form.open(tmp_path / "there")
     rebuild.into_server(bare, there, MakersParsers())
     again = form.open(tmp_path / "there", create=False)
-    assert not list(differences(here, again))
+    assert not list(differences(seen, again))
     for name in TABLES:
-        assert again.tables.vintages(name) == standing(here)
+        assert again.tables.vintages(name) == standing(seen)
     back = tmp_path / "back"
     rebuild.into_home(again.storage, back, "synthetic", MakersParsers())
     assert not list(differences(again, Warehouse(back, "synthetic", create=False)))
@@ -316,7 +342,7 @@ def test_a_restore_that_was_cut_off_cannot_be_opened(bare: LocalStorage, form: F
 
 
 def test_a_restore_that_was_cut_off_begins_again_and_no_other_does(
-    here: Warehouse, bare: LocalStorage, form: Form, tmp_path: Path
+    seen: Warehouse, bare: LocalStorage, form: Form, tmp_path: Path
 ) -> None:
     def opened_unfinished() -> Warehouse:
         uris = form.catalog_uri, form.storage_uri
@@ -328,11 +354,11 @@ def test_a_restore_that_was_cut_off_begins_again_and_no_other_does(
     opened_unfinished().storage.write(stray, b"")
     rebuild.into_server(bare, opened_unfinished(), MakersParsers())
     again = form.open(tmp_path / "there", create=False)
-    assert not list(differences(here, again))
+    assert not list(differences(seen, again))
     assert not again.storage.exists(stray)
     with pytest.raises(UsageError, match="is not empty"):
         rebuild.into_server(bare, opened_unfinished(), MakersParsers())
-    assert not list(differences(here, again))
+    assert not list(differences(seen, again))
 
 
 def test_one_restore_at_a_time(bare: LocalStorage, form: Form, tmp_path: Path) -> None:
@@ -361,24 +387,12 @@ def test_what_version_1_took_for_unchanged_and_proves_more_is_kept_back(tmp_path
     truth.copy(here.storage, older)
     for name in list(older.list(truth.JOURNAL, deep=False)):
         older.remove(name)
-    names = (
-        "batch_id",
-        "dataset",
-        "at",
-        "edition",
-        "actor",
-        "reason",
-        "run_id",
-        "payloads",
-        "dataset_description",
-        "message",
-    )
+    names = ["batch_id", "dataset", "at", "edition", "actor", "reason", "run_id", "payloads", "message"]
+    names.append("dataset_description")
     as_then = [{**{name: body[name] for name in names}, **body["batch"], "vintages": []} for body in bodies]
-    decisions = ("published", "unchanged")
-    told = [{**body, "decision": decision} for body, decision in zip(as_then, decisions, strict=True)]
+    told = [{**body, "decision": word} for body, word in zip(as_then, ("published", "unchanged"), strict=True)]
     Journal(older).append([(number, "batch", body) for number, body in enumerate(told, start=1)])
     done = rebuild.into_home(older, tmp_path / "there", "synthetic", Retelling(bodies))
     assert (done.entries_1, done.kept_back) == (2, [(late, "p")])
-    there = Warehouse(tmp_path / "there", "synthetic", create=False)
-    [first] = questions.vintages(there, SERIES[0])
+    [first] = questions.vintages(Warehouse(tmp_path / "there", "synthetic", create=False), SERIES[0])
     assert first["known_from"].startswith("2020-03-01")

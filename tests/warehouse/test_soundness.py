@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.lived import lived, sound
+from tests.warehouse.lived import sound
 from warehouse import line, maintenance
 from warehouse.store import Warehouse
 
@@ -25,20 +25,18 @@ from warehouse.store import Warehouse
     ],
     ids=["lost file", "broken file", "lost rows", "lost series", "lost payload", "lost journal"],
 )
-def test_harm_is_found_and_named(tmp_path: Path, harm: Callable[[Warehouse, str], object], finding: str) -> None:
-    warehouse = lived(tmp_path)
-    assert sound(warehouse) == []
-    with warehouse.engine.connect() as connection:
+def test_harm_is_found_and_named(lived: Warehouse, harm: Callable[[Warehouse, str], object], finding: str) -> None:
+    assert sound(lived) == []
+    with lived.engine.connect() as connection:
         file = line.visible(connection)[0]["observations_file"]
-    harm(warehouse, file)
-    assert any(finding in found for found in sound(warehouse))
+    harm(lived, file)
+    assert any(finding in found for found in sound(lived))
 
 
-def test_tables_that_lag_behind_the_ledger_are_mended(tmp_path: Path) -> None:
-    warehouse = lived(tmp_path)
-    with warehouse.engine.connect() as connection:
+def test_tables_that_lag_behind_the_ledger_are_mended(lived: Warehouse) -> None:
+    with lived.engine.connect() as connection:
         ids = [row["vintage_id"] for row in line.visible(connection)]
-    warehouse.tables.change("observations", {}, ids[:2], "harm")
-    assert len(sound(warehouse)) == 2
-    maintenance.maintain(warehouse, grace=timedelta(0))
-    assert sound(warehouse) == []
+    lived.tables.change("observations", {}, ids[:2], "harm")
+    assert len(sound(lived)) == 2
+    maintenance.maintain(lived, grace=timedelta(0))
+    assert sound(lived) == []
