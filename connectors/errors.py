@@ -113,3 +113,5 @@ class OutOfTime(NotAsked):
 
 #: After one of these the next question to that provider would be asked in vain: what comes before the data raises them.
 CONCERNS_ALL = (Unreachable, Throttled, Blocked, NotAsked)
+#: After one of these the answers before it are of no use to the next run either.
+SPOILS_ANSWERS = (NotFound, NoData, BadRequest, NotGranted, Moved, UnexpectedPayload, UnknownFault)

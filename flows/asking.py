@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flows.settings import Settings
 
 if TYPE_CHECKING:
+    from connectors.http.kept import Kept
     from connectors.http.transport import Transport
     from warehouse.schema import Payload
 
@@ -31,9 +32,16 @@ def patience(provider: str, profile: str) -> dict[str, Any]:
 
 @contextmanager
 def transport(
-    settings: Settings, provider: str, address: str, archive: Callable[[Payload], None], *, attempts: int = 4
+    settings: Settings,
+    provider: str,
+    address: str,
+    archive: Callable[[Payload, str | None], None],
+    *,
+    attempts: int = 4,
+    kept: Kept | None = None,
 ) -> Iterator[Transport]:
-    """A transport to the provider's `address`; `archive` is given every final answer, errors included."""
+    """A transport to the provider's `address`; `archive` is given every final answer with its part, errors included. What is
+    `kept` of runs that were cut off is not asked for again."""
     from connectors.http.breaker import Breaker
     from connectors.http.quota import Quota
     from connectors.http.transport import Transport
@@ -48,6 +56,7 @@ def transport(
             quota,
             breaker=breaker,
             archive=archive,
+            kept=kept,
             trust_date=profile != "live",
             attempts=attempts,
             **patience(provider, profile),

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from connectors import contract
 from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
-from connectors.errors import NoData, QuotaExhausted
+from connectors.errors import NoData, NotAsked
 from flows import asking, batch_record, economy, structure_step, verdict_step
 from flows.outcome import FAILED, NO_DATA, Note, Outcome, PartOutcome, message_of, of_part
 from flows.settings import Settings
 from flows.structure_step import Looked
-from warehouse import incidents, line, publish, staging
+from warehouse import answered, incidents, line, publish, staging
 from warehouse.errors import FigurekeeperError
 from warehouse.papers import changes
 from warehouse.papers.changes import Foreseen
@@ -29,13 +29,14 @@ from warehouse.staging import Confirmed, Staged
 from warehouse.store import DatasetFacts, Warehouse
 
 if TYPE_CHECKING:
+    from connectors.http.kept import Kept
     from expectations.gate import Judgement
 
 
 _SERVING = "the last good data keep serving"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
     """One batch on its way."""
 
@@ -50,7 +51,9 @@ class Run:
     note: Note
     now: bool
     given: Callable[[], Fetched] | None = None  # answers that are files: nobody is asked
-    archived: list[Payload] = field(default_factory=list)
+    kept: Kept | None = None  # answers of runs that were cut off
+    on_answer: Callable[[], None] | None = None
+    archived: list[tuple[str | None, Payload]] = field(default_factory=list)
 
     def carry_out(self, address: str, circumstances: Mapping[str, Any]) -> Outcome:
         answer = self._ask if self.given is None else self._take
@@ -76,7 +79,7 @@ class Run:
             self.batch,
             staged,
             confirmed,
-            batch_record.payloads(fetched, looked.payloads if looked else ()),
+            batch_record.payloads(fetched, looked.payloads if looked else (), self.archived),
             judgement.results if judgement else (),
             header,
         )
@@ -89,7 +92,9 @@ class Run:
 
     def _ask(self, address: str, circumstances: Mapping[str, Any]) -> tuple[Fetched, Looked | None, dict[str, Any]]:
         """The provider's answers, what its structures say, and the header of the batch."""
-        with asking.transport(self.settings, self.dataset.provider, address, self._archive) as transport:
+        with asking.transport(
+            self.settings, self.dataset.provider, address, self._archive, kept=self.kept
+        ) as transport:
             connector = contract.connector(self.dataset.provider)
             try:
                 fetched = connector.fetch(self.dataset, self.ask, transport)
@@ -97,7 +102,8 @@ class Run:
             finally:
                 header = batch_record.sent(transport, address, circumstances)
                 self._keep_header(header)
-        self.note(f"{self.dataset.id}: {transport.sent} requests, {transport.retries} of them again")
+        recalled = f"; {transport.recalled} answers were kept of a run that was cut off" if transport.recalled else ""
+        self.note(f"{self.dataset.id}: {transport.sent} requests, {transport.retries} of them again{recalled}")
         return fetched, looked, header
 
     def _take(self, _: str, circumstances: Mapping[str, Any]) -> tuple[Fetched, Looked | None, dict[str, Any]]:
@@ -108,12 +114,12 @@ class Run:
         fetched = self.given()
         for answer in fetched.parts:
             for payload in answer.payloads:
-                self._archive(payload)
+                self._archive(payload, answer.part)
         return fetched, None, header
 
     def _unmoved(self, fetched: Fetched, header: Mapping[str, Any]) -> Outcome:
         """The publisher's stamp is that of the last whole reading: nothing was read, and nothing is confirmed by it."""
-        payloads = batch_record.payloads(fetched)
+        payloads = batch_record.payloads(fetched, archived=self.archived)
         publish.record_stage(self.warehouse, self.batch, (), (), payloads, (), header)
         message = f"unchanged: {fetched.said or economy.told(self.ask.known, self.dataset)}"
         publish.close(self.warehouse, self.batch, Closing(Decision.UNCHANGED, self.actor, message, run_id=self.run_id))
@@ -122,9 +128,12 @@ class Run:
             self.dataset.id, self.batch, Decision.UNCHANGED, message, requests=header["requests"], incident=incident
         )
 
-    def _archive(self, payload: Payload) -> None:
+    def _archive(self, payload: Payload, part: str | None) -> None:
         self.warehouse.payloads.store(payload.content)
-        self.archived.append(payload)
+        answered.record(self.warehouse, self.batch, len(self.archived), part, payload)
+        self.archived.append((part, payload))
+        if self.on_answer is not None:
+            self.on_answer()
 
     def _keep_header(self, header: Mapping[str, Any], judgement: Judgement | None = None) -> None:
         results = judgement.results if judgement else ()
@@ -217,7 +226,7 @@ class Run:
             parts=tuple(parts),
             incident=self._incident(decision, message, errors, staged, foreseen),
             verdicts=self._verdicts(foreseen, edition) if edition is not None else (),
-            exhausted=next((error for error in errors.values() if isinstance(error, QuotaExhausted)), None),
+            exhausted=next((error for error in errors.values() if isinstance(error, NotAsked)), None),
         )
 
     def _incident(
@@ -229,7 +238,8 @@ class Run:
         foreseen: Foreseen | None = None,
     ) -> IncidentChange | None:
         store, name = self.warehouse, self.dataset.id
-        unread = self._unread(errors) if errors else None
+        waits = all(self.only_waits(error) for error in errors.values())
+        unread = None if waits else self._unread(errors)
         if decision is Decision.QUARANTINED:
             title = f"{name}: {'new data are' if staged else 'a changed structure is'} held back"
             text = (
@@ -244,6 +254,10 @@ class Run:
         if self.ask != Ask() or not self.now:
             return None
         return incidents.close_open(store, name, self.batch, f"the refresh of batch {self.batch} was good: {message}")
+
+    def only_waits(self, error: Exception) -> bool:
+        """Whether it is a limit or a pause that stops a backfill, which says itself how it goes on: nothing has failed."""
+        return self.actor == economy.BACKFILL and isinstance(error, NotAsked)
 
     def _verdicts(self, foreseen: Foreseen | None, edition: int) -> tuple[IncidentChange, ...]:
         """What the publish means to editors."""
@@ -265,18 +279,27 @@ class Run:
 
 
 def record_failure(run: Run, error: Exception) -> None:
-    """Record a failed batch and open its incident; when even that cannot be written, the first error is what matters."""
+    """Record a failed batch and open its incident, unless it only waits; when even that cannot be written, the first error is
+    what matters."""
     incident = None
     text = str(error) or type(error).__name__
     with contextlib.suppress(Exception):
-        publish.record_failure(run.warehouse, run.batch, run.archived)
+        answered.record_error(run.warehouse, run.batch, type(error).__name__)
         publish.close(run.warehouse, run.batch, Closing(Decision.FAILED, run.actor, text, run_id=run.run_id))
     with contextlib.suppress(Exception):
         title = f"{run.dataset.id}: the refresh failed"
-        told = text if _SERVING in text else f"{text.rstrip('.')}. T{_SERVING[1:]}."
-        incident = incidents.open_or_count(
-            run.warehouse, run.dataset.id, "failure", Severity.WARNING, title, told, run.batch
-        )
+        told = text if _SERVING in text else f"{text}\nT{_SERVING[1:]}."
+        if not run.only_waits(error):
+            incident = incidents.open_or_count(
+                run.warehouse, run.dataset.id, "failure", Severity.WARNING, title, told, run.batch
+            )
     if isinstance(error, FigurekeeperError):
         error.incident = incident
         error.dataset = error.dataset or run.dataset.id
+
+
+def record_stop(run: Run, stop: BaseException) -> None:
+    """Record that a person, or the end of the service, stopped a batch: nothing failed, so nobody is alarmed."""
+    text = f"stopped ({type(stop).__name__}) before it decided; nothing of it was published, and its answers are kept"
+    with contextlib.suppress(Exception):
+        publish.close(run.warehouse, run.batch, Closing(Decision.ABANDONED, run.actor, text, run_id=run.run_id))

@@ -38,12 +38,14 @@ def asked(ask: Ask) -> dict[str, Any]:
 
 
 def sent(transport: Transport, address: str, circumstances: Mapping[str, Any]) -> dict[str, Any]:
-    """Where was asked and under which circumstances, and every request with its outcome, retries included."""
+    """Where was asked and under which circumstances, and every request with its outcome, retries included; and how many
+    answers were kept of runs that were cut off."""
     return {
         "address": address,
         **circumstances,
         "requests": transport.sent,
         "retries": transport.retries,
+        **({"recalled": transport.recalled} if transport.recalled else {}),
         "sent": [
             {"url": record.url, "part": record.part, "attempt": record.attempt, "outcome": record.outcome}
             for record in transport.log
@@ -72,7 +74,13 @@ def shortfalls(read: Iterable[PartData], errors: Mapping[str, FigurekeeperError]
     }
 
 
-def payloads(fetched: Fetched, structure: Sequence[Payload] = ()) -> list[tuple[str | None, Payload]]:
-    """Every answer with the part it is for, in the order of fetching; probes and those about the structure are for none."""
+def payloads(
+    fetched: Fetched, structure: Sequence[Payload] = (), archived: Sequence[tuple[str | None, Payload]] = ()
+) -> list[tuple[str | None, Payload]]:
+    """Every answer with the part it is for; probes, those about the structure, and others beside those from which a part was
+    read are for none."""
     read = [(answer.part, payload) for answer in fetched.parts for payload in answer.payloads]
-    return [*((None, payload) for payload in fetched.probes), *read, *((None, payload) for payload in structure)]
+    told = [*((None, payload) for payload in fetched.probes), *read, *((None, payload) for payload in structure)]
+    known, parts = {id(payload) for _, payload in told}, {part for part, _ in read}
+    beside = [(None if part in parts else part, payload) for part, payload in archived if id(payload) not in known]
+    return [*told, *beside]

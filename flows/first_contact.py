@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 Verdict = Literal[
     "as the file says", "differs", "failed", "not asked", "differs as expected", "no longer differs as expected"
 ]
-KIND = "first contact"  # of its incidents
 _ATTEMPTS = 2  # a person waits
 _GOOD = ("as the file says", "differs as expected")
 
@@ -106,7 +105,9 @@ def open_incidents(settings: Settings, contacts: Sequence[Contact]) -> list[Inci
             title = f"{met.dataset}: first contact {met.verdict}"
             text = "\n".join(f"{row['place']} {row['finding']}. Next: {row['next']}" for row in rows(settings, [met]))
             found.append(
-                incidents.open_or_count(warehouse, met.dataset, KIND, Severity.WARNING, title, text, _opener())
+                incidents.open_or_count(
+                    warehouse, met.dataset, incidents.FIRST_CONTACT, Severity.WARNING, title, text, _opener()
+                )
             )
     return [change for change in found if change is not None]
 
@@ -116,7 +117,7 @@ def close_incidents(settings: Settings, contacts: Sequence[Contact]) -> list[Inc
     warehouse = Warehouse(**settings.place)
     told = "the next first contact was good"
     good = [met.dataset for met in contacts if met.good]
-    found = [incidents.close_open(warehouse, name, _opener(), told, (KIND,)) for name in good]
+    found = [incidents.close_open(warehouse, name, _opener(), told, (incidents.FIRST_CONTACT,)) for name in good]
     return [change for change in found if change is not None]
 
 
@@ -154,7 +155,7 @@ def _from_a_provider(settings: Settings, name: str) -> Dataset:
 
 def _opener() -> str:
     """What stands in an incident's record where that of a refresh names its batch."""
-    return f"{KIND} {clock.to_text(clock.now())}"
+    return f"{incidents.FIRST_CONTACT} {clock.to_text(clock.now())}"
 
 
 def _recorder(folder: Path | None) -> Callable[[str, str, Payload], None] | None:
@@ -178,7 +179,7 @@ def _meet(
         return Contact(dataset.id, "not asked", (contact.failure(down[provider]),))
     answers: list[Payload] = []
 
-    def archive(payload: Payload) -> None:
+    def archive(payload: Payload, _: str | None) -> None:
         answers.append(payload)
         if recorder is not None:
             recorder(dataset.id, address, payload)

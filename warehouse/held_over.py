@@ -20,6 +20,8 @@ from warehouse.store import Warehouse
 
 #: So many of the newest answers tell how large the next ones will be.
 _LOOKED_AT = 2000
+#: So many of the newest batches tell how long the next one will take.
+_BATCHES_LOOKED_AT = 20
 _BY_A_PERSON = (Decision.RELEASED.value, Decision.DISCARDED.value, Decision.VOIDED.value)
 
 
@@ -128,6 +130,23 @@ def asked_for(warehouse: Warehouse, dataset: str, file_sha256: str, since: datet
     with warehouse.engine.connect() as connection:
         headers = connection.execute(query).scalars().all()
     return [header["asked"] for header in headers if header.get("asked") and not header.get("failed")]
+
+
+def seconds_a_request(warehouse: Warehouse, dataset: str) -> float | None:
+    """How long the newest good batches of a dataset took for each request that they sent, all their work included; None when
+    there is none."""
+    columns = ledger.batches.c
+    query = (
+        select(columns.header, columns.started_at, columns.finished_at)
+        .where(columns.dataset == dataset, columns.decision.in_(GOOD))
+        .order_by(columns.started_at.desc())
+        .limit(_BATCHES_LOOKED_AT)
+    )
+    with warehouse.engine.connect() as connection:
+        found = [(row.header.get("requests", 0), row.started_at, row.finished_at) for row in connection.execute(query)]
+    requests = sum(sent for sent, _, _ in found)
+    taken = sum((clock.from_text(end) - clock.from_text(begun)).total_seconds() for sent, begun, end in found if sent)
+    return taken / requests if requests else None
 
 
 def like(part: str | None, method: str, address: str) -> str:

@@ -211,13 +211,13 @@ incidents = Table(
     "incidents",
     metadata,
     Column("incident", Integer, primary_key=True, autoincrement=True),
-    _text("dataset"),
-    _text("kind"),  # quarantine, failure, verdict
+    _text("dataset"),  # or what else it is of: a provider, a deployment, the service
+    _text("kind"),  # one of those in incidents.py
     _text("severity"),
     _text("title"),
     _text("text"),
     _text("opened_at"),
-    _text("opened_by"),  # batch; `closed_by` as well, or the name of the person who took note
+    _text("opened_by"),  # batch, run or watch; `closed_by` as well, or the name of the person who took note
     Column("occurrences", Integer, nullable=False),
     _text("last_at"),
     _text("closed_at", null=True),
@@ -229,8 +229,8 @@ notices = Table(
     "notices",
     metadata,
     Column("incident", Integer, primary_key=True),
-    _text("transition", key=True),  # opened, closed
-    _text("channel", key=True),  # inbox, webhook
+    _text("transition", key=True),  # opened, closed; of no incident, 0: begun, since when the channel is told
+    _text("channel", key=True),  # inbox, webhook, mail, …
     _text("delivered_at"),
 )
 outbox = Table(

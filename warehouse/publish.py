@@ -56,12 +56,13 @@ def begin(
     *,
     complete: bool = True,
     current: bool = True,
+    header: Mapping[str, Any] | None = None,
     again: tuple[str, datetime] | None = None,
 ) -> str:
     """Open a batch; the caller holds the dataset's lease. What dead predecessors left is completed or removed first.
 
-    `complete`: everything of the dataset is asked for; `current`: that, and as of now; `again`: id and beginning of a batch
-    that is carried out again (replay).
+    `complete`: everything of the dataset is asked for; `current`: that, and as of now; `header`: what is known of it already;
+    `again`: id and beginning of a batch that is carried out again (replay).
     """
     with warehouse.publish_lock():
         recover(warehouse, facts.id)
@@ -79,7 +80,7 @@ def begin(
         "complete": complete,
         "current": complete and current,
         "message": "",
-        "header": {},
+        "header": dict(header or {}),
     }
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         ledger.add(connection, ledger.batches, [row])
@@ -98,13 +99,16 @@ def record_stage(
 ) -> None:
     """Write down what was fetched, staged and judged; nothing becomes visible.
 
-    `payloads` are (part, payload) in the order of fetching; `header` goes into the batch record as it is.
+    `payloads` are (part, payload) in the order of fetching, and take the place of what was written down as they came;
+    `header` goes into the batch record as it is.
     """
     fetched = [payload.fetched_at for _, payload in payloads]
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
         records.add_vintages(connection, [item.row for item in staged])
         read = [item.reading for item in staged] + [item.reading for item in confirmed]
         ledger.add(connection, ledger.readings, read)
+        if payloads:
+            connection.execute(ledger.payloads.delete().where(ledger.payloads.c.batch_id == batch_id))
         ledger.add(
             connection,
             ledger.payloads,
@@ -130,12 +134,13 @@ def record_stage(
 def close(warehouse: Warehouse, batch_id: str, closing: Closing) -> int | None:
     """End a batch. A publishing decision makes the next edition and returns its number; the others return None.
 
-    A batch whose publish has begun can no longer fail: it is completed, now or by the next holder of the publish lock.
+    A batch whose publish has begun can no longer fail or be stopped: it is completed, now or by the next holder of the
+    publish lock.
     """
     with warehouse.publish_lock():
         batch = read_batch(warehouse, batch_id)
         recover(warehouse, batch["dataset"])
-        if closing.decision is Decision.FAILED:
+        if closing.decision in (Decision.FAILED, Decision.ABANDONED):
             if batch["state"] not in _OPEN:
                 return None
             _remove_staged(warehouse, batch_id)
@@ -367,15 +372,6 @@ def flush(warehouse: Warehouse) -> None:
     """Bring what incidents owe to the journal; a batch's own entries are brought when it is closed."""
     with warehouse.publish_lock():
         flush_journal(warehouse)
-
-
-def record_failure(warehouse: Warehouse, batch_id: str, archived: Sequence[Payload]) -> None:
-    """Keep the records of the answers of a batch that failed before it was staged; none twice."""
-    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        query = select(ledger.payloads.c.number).where(ledger.payloads.c.batch_id == batch_id)
-        if connection.execute(query).first() is None:
-            rows = [records.payload_row(batch_id, number, None, payload) for number, payload in enumerate(archived)]
-            ledger.add(connection, ledger.payloads, rows)
 
 
 def flush_journal(warehouse: Warehouse) -> None:

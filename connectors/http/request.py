@@ -17,7 +17,10 @@ Cost = Literal["data", "structure"]
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a provider; `path` is relative to its base URL, `cost` names the quota it counts against."""
+    """One question to a provider; `path` is relative to its base URL, `cost` names the quota it counts against.
+
+    `anew`: its answer tells how things are now (a stamp, a session), so none that was kept may stand for it.
+    """
 
     part: str | None  # None: for the whole dataset (a probe, a structure)
     method: Literal["GET", "POST"]
@@ -26,6 +29,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     cost: Cost = "data"
+    anew: bool = False
 
     @property
     def address(self) -> str:

@@ -8,6 +8,7 @@ files people download by hand (nbs/classic.py).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -60,7 +61,8 @@ class Nbs:
         if (found := self._with_kept_list(dataset, part, ask, transport)) is not None:
             return found
         _warm(transport, pages)
-        listed = transport.get(_indicators_request(dataset, part), classify)
+        new = replace(_indicators_request(dataset, part), anew=True)  # a kept one was no good
+        listed = transport.get(new, classify)
         wanted = wanted_of(dataset.part(part), indicators_in(listed))
         if not wanted:
             raise NotFound(
@@ -96,7 +98,7 @@ def _warm(transport: Transport, pages: list[Payload]) -> None:
 
 
 def _page_request() -> Request:
-    return Request(None, "GET", PAGE)
+    return Request(None, "GET", PAGE, anew=True)
 
 
 def _indicators_request(dataset: Dataset, part: str) -> Request:

@@ -9,6 +9,7 @@ used, since SDMX-CSV has no place for the versions that it returns.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -86,6 +87,7 @@ class Oecd:
             before = recalled or self._stamp(dataset, transport, probes)
             if ask.known is not None and before.stamp is not None and before.text == ask.known.probe:
                 return Fetched((), tuple(probes), before.text, unmoved=True)
+            self._forget_other_states(dataset, ask, before.text, transport)
             parts = tuple(
                 part_or_error(dataset, part, ask.scope, partial(self._part, dataset, part, ask.scope, transport))
                 for part in chosen_parts(dataset, ask)
@@ -149,6 +151,14 @@ class Oecd:
             raise _not_granted(dataset, f"as of {BEFORE_ALL} it answers with the present", asked(past))
         return present, past
 
+    def _forget_other_states(self, dataset: Dataset, ask: Ask, text: str | None, transport: Transport) -> None:
+        """Of what is kept of cut off runs only the state of now may stand beside new answers, and where the publisher dates
+        nothing only parts of one download each."""
+        if text is not None:
+            transport.kept.only_where(_constraint_request(dataset), lambda payload: _says(payload) == text)
+        elif any(len(_data_requests(dataset, part, ask.scope)) > 1 for part in chosen_parts(dataset, ask)):
+            transport.kept.forget()
+
     def _undated(self, dataset: Dataset, ask: Ask, probes: list[Payload]) -> _Reading | None:
         """A content constraint read some days ago that stated no time: it is not asked again so soon."""
         kept = ask.recall(_constraint_request(dataset)) if not probes else None
@@ -186,10 +196,17 @@ def _reading(dataset: Dataset, payload: Payload) -> _Reading:
     return _Reading(text, Stamp(at, Precision.INSTANT, Basis.PUBLISHER, str(text)))
 
 
+def _says(payload: Payload) -> str | None:
+    try:
+        return read_valid_from(payload.content)
+    except NotSdmx:
+        return None
+
+
 def _constraint_request(dataset: Dataset) -> Request:
     agency, flow, _ = flow_of(dataset)
     path = f"contentconstraint/{agency}/CR_A_{flow}/"
-    return Request(None, "GET", path, headers=(("Accept", STRUCTURE),), cost="structure")
+    return Request(None, "GET", path, headers=(("Accept", STRUCTURE),), cost="structure", anew=True)
 
 
 def _data_requests(dataset: Dataset, part: str, scope: Scope, day: str | None = None) -> list[Request]:
@@ -217,7 +234,8 @@ def _end_of(dataset: Dataset, day: str) -> Stamp:
 
 def _samples(dataset: Dataset) -> list[Request]:
     """One series now, and as of a day before all."""
-    return [_data_request(dataset, None, dataset.entities[0], Scope(), day) for day in (None, BEFORE_ALL)]
+    days = (None, BEFORE_ALL)
+    return [replace(_data_request(dataset, None, dataset.entities[0], Scope(), day), anew=True) for day in days]
 
 
 def _classify_sample(payload: Payload) -> ProviderError | None:

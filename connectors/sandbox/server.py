@@ -214,6 +214,7 @@ class Handler(BaseHTTPRequestHandler):
                     "method": self.command,
                     "path": self.path,
                 },
+                **({"body": body.decode(errors="replace")} if body else {}),
                 **{"status": answer.status, "bytes": sent},
                 **{"on": str(self._on) if self._on else None, "fault": address.fault_text or None if address else None},
             }

@@ -162,7 +162,7 @@ def _bundles(dataset: Dataset, part: str, scope: Scope) -> list[str]:
 
 
 def _source_request(dataset: Dataset) -> Request:
-    return Request(None, "GET", f"source/{dataset.flow}", (("format", "json"),), cost="structure")
+    return Request(None, "GET", f"source/{dataset.flow}", (("format", "json"),), cost="structure", anew=True)
 
 
 def _over(day: str, dataset: Dataset, read_at: datetime) -> bool:
@@ -181,7 +181,7 @@ def _last_updated(payload: Payload) -> str | None:
 
 def _versions_request() -> Request:
     params = (("format", "json"), ("per_page", "1000"))
-    return Request(None, "GET", f"sources/{ARCHIVE}/version/data", params, cost="structure")
+    return Request(None, "GET", f"sources/{ARCHIVE}/version/data", params, cost="structure", anew=True)
 
 
 def _versions_in(dataset: Dataset, listed: Payload) -> set[str]:

@@ -120,7 +120,7 @@ def test_every_answer_is_archived_and_counted(sandbox: Sandbox, name: str, tmp_p
     kept: list[Payload] = []
     provider = name.split(".")[0]
     quota = Quota(tmp_path / "quota.sqlite", provider, profile="sandbox")
-    transport = Transport(provider, sandbox.url(provider), quota, archive=kept.append)
+    transport = Transport(provider, sandbox.url(provider), quota, archive=lambda payload, _: kept.append(payload))
     fetched = _fetch(transport, name)
     used = {payload.sha256 for part in fetched.parts for payload in part.payloads} | {p.sha256 for p in fetched.probes}
     assert used == {payload.sha256 for payload in kept}

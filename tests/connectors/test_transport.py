@@ -82,7 +82,10 @@ def test_an_answer_and_what_is_kept_of_it() -> None:
         body = gzip.compress(b"the body")
         _send(handler, body, Content_Encoding="gzip", Date="Wed, 15 Sep 2021 23:59:59 GMT", X_Odd="1")
 
-    with _server(reply) as base, _transport(base, archive=archived.append, trust_date=True) as transport:
+    with (
+        _server(reply) as base,
+        _transport(base, archive=lambda payload, _: archived.append(payload), trust_date=True) as transport,
+    ):
         payload = transport.get(ASKED)
     assert asked == ["/base/data/a,b,/X+Y.Z?format=csvfile&date=1990:2026", "en"]
     assert payload.content == b"the body"
@@ -129,7 +132,9 @@ def test_a_server_fault_is_asked_again_with_growing_pauses() -> None:
 
     with (
         _server(reply) as base,
-        _transport(base, sleep=pauses.append, backoff=1.0, archive=archived.append) as transport,
+        _transport(
+            base, sleep=pauses.append, backoff=1.0, archive=lambda payload, _: archived.append(payload)
+        ) as transport,
     ):
         payload = transport.get(ASKED)
     assert payload.attempts == 3
@@ -148,7 +153,7 @@ def test_attempts_end_and_the_last_answer_is_archived() -> None:
     archived: list[Payload] = []
     with (
         _server(lambda handler, _: _send(handler, b"no", 503)) as base,
-        _transport(base, attempts=2, archive=archived.append) as transport,
+        _transport(base, attempts=2, archive=lambda payload, _: archived.append(payload)) as transport,
         pytest.raises(ServerFault),
     ):
         transport.get(ASKED)

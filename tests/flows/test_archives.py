@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from connectors.datasets import Dataset
 from connectors.errors import NotGranted, QuotaExhausted
 from connectors.http import quota
 from connectors.sandbox.server import Sandbox, serve
-from flows import pipeline
+from flows import backfills, pipeline
 from flows.settings import Settings
 from tests.flows.small import serving, small
 from tests.warehouse.quick import memory_folder
@@ -73,7 +74,8 @@ def test_a_server_that_goes_back_in_time_gives_the_vintages_of_days(
     sandbox: Sandbox, home: Path, pair: Dataset
 ) -> None:
     settings = _granting(sandbox, home)
-    outcomes = pipeline.backfill(settings, pair.id, Ask(versions=("2024-01-01", *DAYS)), reason="history", note=_said)
+    ask = Ask(versions=("2024-01-01", *DAYS))
+    outcomes = backfills.run(settings, pair.id, ask, reason="history", note=_said).outcomes
     assert [outcome.vintages for outcome in outcomes] == [0, 2, 2, 2]
     assert "no data for any part" in outcomes[0].message
     warehouse = Warehouse(**settings.place, create=False)
@@ -91,8 +93,12 @@ def test_a_server_that_goes_back_in_time_gives_the_vintages_of_days(
 @pytest.mark.oecd
 def test_a_server_that_ignores_as_of_is_found_out(sandbox: Sandbox, home: Path, pair: Dataset) -> None:
     settings = Settings(home=home, oecd_url=sandbox.url("oecd"))
-    with pytest.raises(NotGranted, match=r"does not grant old vintages.*answers with the present.*Next: "):
-        pipeline.backfill(settings, pair.id, Ask(versions=DAYS[:1]), reason="history", note=_said)
+    done = backfills.run(settings, pair.id, Ask(versions=DAYS[:1]), reason="history", note=_said)
+    assert isinstance(done.error, NotGranted)
+    assert re.search(
+        r"does not grant old vintages.*answers with the present.*1 left: 2024-03-13.*Next: load", done.message
+    )
+    assert not done.waits
     [addresses] = _sent(settings)
     assert len(addresses) == 2
     with Warehouse(**settings.place, create=False).engine.connect() as connection:
@@ -104,7 +110,7 @@ def test_a_backfill_names_versions_that_are_not_listed_and_asks_for_lists_once(
     sandbox: Sandbox, home: Path, development: Dataset
 ) -> None:
     settings = Settings(home=home, worldbank_url=sandbox.url("worldbank"))
-    outcomes = pipeline.backfill(settings, development.id, Ask(versions=MONTHS), reason="history", note=_said)
+    outcomes = backfills.run(settings, development.id, Ask(versions=MONTHS), reason="history", note=_said).outcomes
     assert [outcome.requests for outcome in outcomes] == [4, 0, 2, 2]
     assert "no data for any part: the archive has no version 202110; its newest is 202607" in outcomes[1].message
     assert [outcome.vintages > 0 for outcome in outcomes] == [True, False, True, True]
@@ -117,20 +123,22 @@ def test_a_backfill_that_uses_the_quota_up_says_what_is_left_and_goes_on_there(
     settings = Settings(home=home, worldbank_url=sandbox.url("worldbank"))
     ask = Ask(versions=MONTHS)
     monkeypatch.setattr(quota, "GENEROUS", {"data": [Rate(3, Duration.HOUR)]})
-    with pytest.raises(QuotaExhausted, match=r"left: 202109, 202110, 202507, 202602 .*Next: run the same backfill"):
-        pipeline.backfill(settings, development.id, ask, reason="history", note=_said)
-    monkeypatch.setattr(quota, "GENEROUS", {"data": [Rate(3 + 5, Duration.HOUR)]})
-    with pytest.raises(QuotaExhausted, match=r"left: 202602 "):
-        pipeline.backfill(settings, development.id, ask, reason="history", note=_said)
+    stopped = backfills.run(settings, development.id, ask, reason="history", note=_said)
+    assert isinstance(stopped.error, QuotaExhausted)
+    assert stopped.waits
+    assert re.search(r"4 left: 202109, 202110, 202507, 202602\. Next: run the same backfill", stopped.message)
+    monkeypatch.setattr(quota, "GENEROUS", {"data": [Rate(3 + 3, Duration.HOUR)]})
+    assert backfills.run(settings, development.id, ask, reason="history", note=_said).left == ("202602",)
     before = len(_sent(settings))
     monkeypatch.setattr(quota, "GENEROUS", {"data": [Rate(100, Duration.HOUR)]})
     told: list[str] = []
-    [last] = pipeline.backfill(settings, development.id, ask, reason="history", note=told.append)
+    [last] = backfills.run(settings, development.id, ask, reason="history", note=told.append).outcomes
     assert told[0] == "worldbank.wdi: 3 vintages were read in the last days and are left out"
     assert len(_sent(settings)) == before + 1
     assert last.requests == 2
     assert last.vintages > 0
-    assert pipeline.backfill(settings, development.id, ask, reason="history", note=_said) == []
+    again = backfills.run(settings, development.id, ask, reason="history", note=_said)
+    assert (again.outcomes, again.message) == ((), "")
 
 
 @pytest.mark.nbs

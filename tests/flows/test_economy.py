@@ -24,7 +24,7 @@ from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
 from connectors.stored import Loading
 from expectations import gate
-from flows import catalogue, cli, economy, pipeline, planning
+from flows import catalogue, cli, economy, pipeline, standing
 from flows.outcome import Outcome
 from flows.rebuild import ArchiveParsers
 from flows.settings import Settings
@@ -252,12 +252,12 @@ def test_a_load_that_is_held_back_waits_for_a_person_whatever_is_refreshed(place
     held = _load(place, pair.id, 1000)
     assert held.decision is Decision.QUARANTINED
     assert len(place.refresh(pair.id).parts) == 2  # all of it is read, and is good
-    said = planning.status(place.settings)
+    said = standing.status(place.settings)
     assert [row["batch"] for row in said["held back"]] == [held.batch_id]
-    assert "1 batches held back" in said["verdict"]["needs a person"]
+    assert f"batch {held.batch_id} is held back" in said["verdict"]["needs a person"]
     assert [row["kind"] for row in lineage.open_incidents(place.warehouse())] == ["quarantine"]
     pipeline.decide(place.settings, held.batch_id, "discard", reason="a slip", by="A. Person")
-    assert planning.status(place.settings)["held back"] == lineage.open_incidents(place.warehouse()) == []
+    assert standing.status(place.settings)["held back"] == lineage.open_incidents(place.warehouse()) == []
 
 
 def test_everything_is_read_for_a_past_day_a_fault_or_a_person_who_wants_it(place: Place, pair: Dataset) -> None:

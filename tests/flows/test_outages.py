@@ -19,7 +19,7 @@ from connectors.http.breaker import IN_A_ROW, Breaker
 from connectors.http.request import Request
 from connectors.http.transport import Transport
 from connectors.sandbox.server import Sandbox, serve
-from flows import asking, catalogue, cli, pipeline, planning, service
+from flows import asking, catalogue, cli, main_job, pipeline, standing
 from flows.settings import Settings
 from warehouse import ledger, lineage
 from warehouse.schema import Payload
@@ -77,7 +77,7 @@ def test_an_outage_of_one_provider_leaves_the_others_alone(
     monkeypatch.setenv("FIGUREKEEPER_OECD_URL", sandbox.url("oecd", fault="500"))
     monkeypatch.setattr(catalogue, "load_enabled", lambda _, name: _two_parts(name))
     Warehouse(**settings.place)
-    order = [name for name in service.held_vintages(settings) if name in ASKED]  # the main job's
+    order = [name for name in main_job.held_vintages(settings) if name in ASKED]  # the main job's
     monkeypatch.setattr(sys, "argv", ["figurekeeper", "refresh", *order])
     with pytest.raises(SystemExit) as end:
         cli.main()
@@ -142,7 +142,7 @@ def test_who_is_left_alone_stands_in_the_status(settings: Settings) -> None:
     with closing(Breaker(settings.quota_place, "nbs", "https://portal.test")) as breaker:
         breaker.admit()
         breaker.settle(Blocked("the wall", next_step="wait"))
-    [row] = planning.status(settings)["left alone"]
+    [row] = standing.status(settings)["left alone"]
     assert (row["provider"], row["address"], row["why"]) == ("nbs", "https://portal.test", "the wall")
     assert row["since"] < row["until"]
 
