@@ -68,6 +68,7 @@ def checks(settings: Settings) -> list[Row]:
     made = [
         _made("folder can be written", lambda: _writable(settings)),
         _made("dataset files", lambda: _files(settings)),
+        _made("alert channels", lambda: _channels(settings)),
         _made("warehouse", lambda: _edition(settings)),
     ]
     if not made[-1]["ok"]:
@@ -135,6 +136,13 @@ def _files(settings: Settings) -> str:
         told = "\n".join(error.what.rstrip() for error in found.wrong.values())
         raise UsageError(f"{told}\n", next_step="correct them; the other datasets go on meanwhile")
     return f"{len(found.enabled) + len(found.waiting)} files are well formed, {len(found.enabled)} datasets are enabled"
+
+
+def _channels(settings: Settings) -> str:
+    from flows import notices
+
+    told = ", ".join(channel.name for channel in notices.check(settings))
+    return f"{told}; `figurekeeper alerts test` tries them"
 
 
 def _edition(settings: Settings) -> str:

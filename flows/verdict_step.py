@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from warehouse.papers.catalogue import Catalogue
 
 _NAMED = 8  # ids that a title names
+LANGUAGES: tuple[changes.Language, ...] = ("en", "zh")
 #: What a batch records, before it is published, of the statements whose verdicts that will change: it owes editors a word.
 HEADER = "verdicts"
 
@@ -49,8 +50,12 @@ def foresee(settings: Settings, warehouse: Warehouse, staged: Sequence[Staged]) 
 
 def recorded(foreseen: Foreseen | None) -> dict[str, Any]:
     """What a batch writes into its header of what is foreseen, so that the incident is opened even if its process ends first,
-    or cannot judge."""
-    return {HEADER: [change.id for change in foreseen.changes]} if _looks(foreseen) and foreseen else {}
+    or cannot judge, and in words for the person who must decide on the batch."""
+    if foreseen is None:
+        return {}
+    told = {language: [change.told(language) for change in foreseen.changes] for language in LANGUAGES}
+    owed = {HEADER: [change.id for change in foreseen.changes]} if _looks(foreseen) else {}
+    return owed | ({} if foreseen.failed else {changes.TOLD: told})
 
 
 def in_words(foreseen: Foreseen | None, *, held_back: bool) -> str:
@@ -146,7 +151,8 @@ def _close_those_back(
         now = asking.judged(warehouse, catalogue, before, When(edition=edition))
         if all(now[name].verdict is judged.verdict for name, judged in before.items()):
             text = f"the verdicts are what they were, by batch {batch}"
-            closed.append(incidents.close_one(warehouse, incident["incident"], batch, text))
+            change = incidents.close_one(warehouse, incident["incident"], batch, text)
+            closed += [change] if change is not None else []
             back |= set(before)
     return closed, back
 

@@ -31,6 +31,21 @@ if TYPE_CHECKING:
     from warehouse.schema import IncidentChange
 
 
+#: What stands before the operator's next step in every text of an error or an incident.
+NEXT = "Next: "
+
+
+def parted(text: str) -> tuple[str, str]:
+    """What a text of an error or an incident tells, and the next step that it ends with, without its full stop; "" where none.
+
+    A text that holds several errors, a line each, keeps their steps in what it tells; the step is then all of them.
+    """
+    lines = [line.partition(NEXT) for line in text.splitlines()]
+    steps = list(dict.fromkeys(step.strip().rstrip(".") for _, _, step in lines if step.strip()))
+    told = "\n".join(told.strip() for told, _, _ in lines if told.strip())
+    return (told if len(steps) < 2 else text), "; ".join(steps)
+
+
 class FigurekeeperError(Exception):
     """Root of all errors an operator may see; its text ends with the next step."""
 
@@ -48,7 +63,7 @@ class FigurekeeperError(Exception):
         where = [f"dataset {self.dataset}"] if self.dataset else []
         where += [f"request {self.request}"] if self.request else []
         place = f" ({', '.join(where)})" if where else ""
-        return f"{self.what}{place}. Next: {self.next_step}"
+        return f"{self.what}{place}. {NEXT}{self.next_step}"
 
 
 class UsageError(FigurekeeperError):

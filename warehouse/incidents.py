@@ -1,39 +1,65 @@
 """Incidents: something needs a person; opened once, counted while it lasts, closed by the next good refresh. An editor's, of a
 batch that changed verdicts on papers, lasts until the verdicts are back or the editor has taken note of it.
 
-Belongs here: the tables of incidents and of delivered notices, what happens to them, what the journal tells of it, and which
-batches wait for a person. Texts come from the caller, deliveries are the caller's too.
+Belongs here: the table of incidents, what happens to it, what the journal tells of it and of delivered notices, and which
+batches wait for a person. Texts come from the caller; which channel was told of what is in deliveries.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.engine import RowMapping
 
 from warehouse import clock, ledger
 from warehouse.errors import UsageError, WrongState
-from warehouse.schema import Basis, Decision, IncidentChange, Severity, Transition
+from warehouse.schema import Basis, Decision, IncidentChange, Severity
 from warehouse.store import Warehouse
 
-_HELD_BACK = "quarantine"
-#: A good refresh closes both kinds; a quarantine stays open while a person must decide on a batch (`undecided`).
-KINDS = (_HELD_BACK, "failure")
+QUARANTINE = "quarantine"
+FAILURE = "failure"
+#: A dataset is older than its calendar allows.
+STALE = "stale"
+#: A good refresh closes these kinds; a quarantine stays open while a person must decide on a batch (`undecided`).
+KINDS = (QUARANTINE, FAILURE, STALE)
 #: An editor's: a batch changed what we say of printed statements.
 VERDICT = "verdict"
+#: Of a provider, in the place of a dataset: our own limit is used up, or it refused us and is left alone.
+QUOTA = "quota"
+PAUSED = "paused"
+#: Of a deployment: its runs die, fail outside any batch, or wait for a worker.
+RUN = "run"
+#: Of the service: nothing is asked any more.
+SILENCE = "silence"
+#: Of a dataset: its provider answers otherwise than the dataset file says.
+FIRST_CONTACT = "first contact"
+#: What a person may close with a word: nothing else need ever end it.
+_BY_WORD = (VERDICT, RUN)
 _NOTHING_READ = (Decision.FAILED.value, Decision.ABANDONED.value)
 _OF_OLD = (Basis.ARCHIVE.value, Basis.CARRIED.value)
 
 
 def open_or_count(
-    warehouse: Warehouse, dataset: str, kind: str, severity: Severity, title: str, text: str, batch_id: str
+    warehouse: Warehouse,
+    dataset: str,
+    kind: str,
+    severity: Severity,
+    title: str,
+    text: str,
+    batch_id: str,
+    *,
+    happened: datetime | None = None,
 ) -> IncidentChange | None:
-    """Open an incident; when one of this kind is open for the dataset, count the occurrence and return None."""
+    """Open an incident; when one of this kind is open for the dataset, count the occurrence and return None.
+
+    `happened`: when it did (its `last_at`), for what is told later than it happens.
+    """
     columns = ledger.incidents.c
-    at = clock.to_text(clock.now())
+    at = clock.to_text(happened or clock.now())
     standing = select(columns.incident).where(
         columns.dataset == dataset, columns.kind == kind, columns.closed_at.is_(None)
     )
@@ -42,7 +68,7 @@ def open_or_count(
         if number is not None:
             _happens(connection, {"incident": number, "transition": "counted", "last_at": at, "text": text})
             return None
-        return _opened(connection, dataset, kind, severity, title, text, batch_id)
+        return _opened(connection, dataset, kind, severity, title, text, batch_id, at)
 
 
 def open_new(
@@ -50,13 +76,13 @@ def open_new(
 ) -> IncidentChange:
     """Open an incident of this batch's own, whatever is open already."""
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        return _opened(connection, dataset, kind, severity, title, text, batch_id)
+        return _opened(connection, dataset, kind, severity, title, text, batch_id, clock.to_text(clock.now()))
 
 
 def acknowledge(warehouse: Warehouse, incident: int, *, reason: str, by: str) -> IncidentChange:
-    """Close an editor's incident on a person's word: who took note of it, and what comes of it.
+    """Close an incident of an editor, or of a deployment's runs, on a person's word: who took note of it, and what comes of it.
 
-    Raises UsageError for an unknown number or without reason and name; WrongState when it is closed, or no editor's.
+    Raises UsageError for an unknown number or without reason and name; WrongState when it is closed, or of another kind.
     """
     if not reason.strip() or not by.strip():
         raise UsageError(
@@ -75,7 +101,7 @@ def acknowledge(warehouse: Warehouse, incident: int, *, reason: str, by: str) ->
                 next_step="nothing is left to be done",
                 dataset=row["dataset"],
             )
-        if row["kind"] != VERDICT:
+        if row["kind"] not in _BY_WORD:
             raise WrongState(
                 f"incident {incident} is of kind {row['kind']}, which ends with its cause and not with a word",
                 next_step=f"do what it says: {row['text']}",
@@ -84,11 +110,21 @@ def acknowledge(warehouse: Warehouse, incident: int, *, reason: str, by: str) ->
         return _closed(connection, row, by, f"acknowledged by {by}: {reason}")
 
 
-def close_one(warehouse: Warehouse, incident: int, batch_id: str, text: str) -> IncidentChange:
-    """Close one open incident."""
-    query = select(ledger.incidents).where(ledger.incidents.c.incident == incident)
+def close_one(warehouse: Warehouse, incident: int, batch_id: str, text: str) -> IncidentChange | None:
+    """Close one open incident; None when somebody else has closed it meanwhile."""
+    columns = ledger.incidents.c
+    query = select(ledger.incidents).where(columns.incident == incident, columns.closed_at.is_(None))
     with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        return _closed(connection, connection.execute(query).mappings().one(), batch_id, text)
+        row = connection.execute(query).mappings().one_or_none()
+        return _closed(connection, row, batch_id, text) if row is not None else None
+
+
+def last_told(warehouse: Warehouse, dataset: str, kind: str) -> str:
+    """When what the incidents of a kind and dataset tell of last happened; "" where there was none."""
+    columns = ledger.incidents.c
+    query = select(func.max(columns.last_at)).where(columns.dataset == dataset, columns.kind == kind)
+    with warehouse.engine.connect() as connection:
+        return connection.execute(query).scalar_one() or ""
 
 
 def open_now(warehouse: Warehouse, dataset: str, kind: str) -> list[dict[str, Any]]:
@@ -109,7 +145,7 @@ def close_open(
     A quarantine stays open while a batch of the dataset waits for a person.
     """
     if undecided(warehouse, dataset):
-        kinds = tuple(kind for kind in kinds if kind != _HELD_BACK)
+        kinds = tuple(kind for kind in kinds if kind != QUARANTINE)
     columns = ledger.incidents.c
     standing = select(ledger.incidents).where(
         columns.dataset == dataset, columns.kind.in_(kinds), columns.closed_at.is_(None)
@@ -162,36 +198,6 @@ def _stated(connection: Connection, batch_id: str) -> set[tuple[str, str, str]]:
     return {(part, place, json.dumps(scope, sort_keys=True)) for part, place, scope in connection.execute(query)}
 
 
-def undelivered(warehouse: Warehouse, channels: tuple[str, ...]) -> list[tuple[int, Transition, str]]:
-    """Every (incident, transition, channel) that happened and was not delivered, oldest first."""
-    with warehouse.engine.connect() as connection:
-        rows = connection.execute(select(ledger.incidents).order_by(ledger.incidents.c.incident)).mappings().all()
-        done = set(
-            connection.execute(
-                select(ledger.notices.c.incident, ledger.notices.c.transition, ledger.notices.c.channel)
-            ).tuples()
-        )
-    owed: list[tuple[int, Transition, str]] = []
-    for row in rows:
-        transitions: list[Transition] = ["opened"] if row["closed_at"] is None else ["opened", "closed"]
-        owed += [
-            (row["incident"], transition, channel)
-            for transition in transitions
-            for channel in channels
-            if (row["incident"], transition, channel) not in done
-        ]
-    return owed
-
-
-def mark_delivered(warehouse: Warehouse, incident: int, transition: Transition, channel: str) -> None:
-    """Remember that a notice reached its channel."""
-    at = clock.to_text(clock.now())
-    body = {"incident": incident, "transition": transition, "channel": channel, "delivered_at": at}
-    with ledger.transaction(warehouse.engine, warehouse.root) as connection:
-        apply(connection, "notice", body)
-        ledger.owe(connection, "notice", body)
-
-
 def apply(connection: Connection, kind: str, body: Mapping[str, Any]) -> int:
     """Do to the tables what an entry of the journal, of kind incident or notice, tells; returns the incident's number."""
     if kind == "notice":
@@ -212,19 +218,25 @@ def apply(connection: Connection, kind: str, body: Mapping[str, Any]) -> int:
 
 
 def _opened(
-    connection: Connection, dataset: str, kind: str, severity: Severity, title: str, text: str, batch_id: str
+    connection: Connection,
+    dataset: str,
+    kind: str,
+    severity: Severity,
+    title: str,
+    text: str,
+    batch_id: str,
+    last_at: str,
 ) -> IncidentChange:
-    at = clock.to_text(clock.now())
     body = {
         "dataset": dataset,
         "kind": kind,
         "severity": severity.value,
         "title": title,
         "text": text,
-        "opened_at": at,
+        "opened_at": clock.to_text(clock.now()),
         "opened_by": batch_id,
         "occurrences": 1,
-        "last_at": at,
+        "last_at": last_at,
     }
     number = _happens(connection, {**body, "transition": "opened"})
     return IncidentChange(number, kind, dataset, "opened", title, text)

@@ -308,6 +308,22 @@ def datasets(warehouse: Warehouse, *, now: datetime | None = None) -> list[Row]:
     return rows
 
 
+def serving(warehouse: Warehouse, dataset: str | None = None) -> Row | None:
+    """What serves now of a dataset, or (None) of all: edition, at (when it was made), last_refresh (its last good look).
+
+    None when nothing is visible.
+    """
+    columns = ledger.editions.c
+    query = select(columns.edition, columns.at).order_by(columns.edition.desc()).limit(1)
+    if dataset is not None:
+        query = query.where(columns.batch_id.startswith(f"{dataset}@", autoescape=True))
+    with warehouse.engine.connect() as connection:
+        made = connection.execute(query).mappings().first()
+        if made is None or not line.visible(connection, dataset):
+            return None
+        return {**made, "last_refresh": _last_good(connection, dataset) if dataset else None}
+
+
 def _last_good(connection: Connection, dataset: str) -> str | None:
     """When the dataset was last asked for everything as of now, and every part could be read.
 

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from flows.environment import adopt, environment
 from flows.processes import free_port
-from flows.service import Service, adopt, environment
+from flows.service import Service
 from flows.settings import Settings
+from tests.flows import sinks
+from tests.flows.sinks import Post, Web
 
 HOME = Path(tempfile.mkdtemp(prefix="figurekeeper-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -30,9 +34,30 @@ def service_home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def service(service_home: Path) -> Iterator[Service]:
+def hook() -> Iterator[Web]:
+    """The webhook that the session's service tells of incidents."""
+    with sinks.web() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[Post]:
+    """The mail server by which the session's service tells of incidents."""
+    with sinks.post() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="session")
+def service(service_home: Path, hook: Web, mailbox: Post) -> Iterator[Service]:
     """The whole service as `make run` brings it up, its worker on every queue; this process talks to its server."""
-    with Service(Settings(home=service_home), port=PORT) as running:
+    settings = Settings(
+        home=service_home,
+        webhook_url=SecretStr(hook.address),
+        mail_server=SecretStr(mailbox.address),
+        mail_from="figurekeeper@example.org",
+        mail_to="operator@example.org",
+    )
+    with Service(settings, port=PORT) as running:
         yield running
 
 

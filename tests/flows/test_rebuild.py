@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from flows import cli
 from flows.rebuild import ArchiveParsers
-from warehouse import incidents, ledger, lineage, questions, rebuild
+from warehouse import deliveries, ledger, lineage, questions, rebuild
 from warehouse.archived import Archived
 from warehouse.errors import Corrupted, WrongProfile
 from warehouse.locks import Busy, FileLocks
@@ -98,7 +98,7 @@ def test_after_an_upgrade_all_answers_are_as_before(home: Path, told: dict[str, 
     assert done.old_folder == home / "sandbox.version-1"
     for table in KEPT_WHOLE:
         assert rows_of(home / "sandbox" / "catalog.sqlite", table) == rows_of(done.old_folder / "catalog.sqlite", table)
-    assert incidents.undelivered(warehouse, ("inbox",)) == []  # nobody is told twice
+    assert deliveries.owed(warehouse, "inbox") == []  # nobody is told twice
 
 
 def test_lineage_leads_to_the_old_bytes(home: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.datasets import Dataset
+from flows import held as deciding
 from flows import notices, overview, pipeline
 from flows.rebuild import ArchiveParsers
 from flows.settings import Settings
@@ -114,6 +115,7 @@ def test_what_is_held_back_says_what_a_release_would_change_and_a_void_takes_it_
     assert (held.decision, held.verdicts) == (Decision.QUARANTINED, ())
     assert held.incident is not None
     assert "; a release would change" in held.message
+    foreseen = deciding.facts(walked, held.batch_id)["verdicts"]
 
     released = pipeline.decide(walked, held.batch_id, "release", reason="rebased", by="Li Wei")
     assert released.edition is not None
@@ -121,6 +123,8 @@ def test_what_is_held_back_says_what_a_release_would_change_and_a_void_takes_it_
     changed = differing(before, after)
     [opened] = released.verdicts
     assert set(told_of(held.incident.text, after)) == set(told_of(opened.text, after)) == changed >= KOREAS
+    assert {line.partition(":")[0] for line in foreseen["en"]} == changed
+    assert {line.partition("\u3000")[0] for line in foreseen["zh"]} == changed
 
     voided = pipeline.decide(walked, held.batch_id, "void", reason="it was the wrong file", by="Li Wei")
     assert voided.edition is not None

@@ -224,11 +224,7 @@ def test_an_incident_opens_once_counts_and_closes(tmp_path: Path) -> None:
     opened = incidents.open_or_count(warehouse, "test.one", "failure", Severity.WARNING, "title", "text", batch)
     assert opened is not None
     assert incidents.open_or_count(warehouse, "test.one", "failure", Severity.WARNING, "title", "again", batch) is None
-    owed = incidents.undelivered(warehouse, ("inbox", "webhook"))
-    assert owed == [(opened.id, "opened", "inbox"), (opened.id, "opened", "webhook")]
-    incidents.mark_delivered(warehouse, opened.id, "opened", "inbox")
     closed = incidents.close_open(warehouse, "test.one", batch, "good again")
     assert closed is not None
     assert closed.id == opened.id
     assert incidents.close_open(warehouse, "test.one", batch, "good again") is None
-    assert incidents.undelivered(warehouse, ("inbox",)) == [(opened.id, "closed", "inbox")]

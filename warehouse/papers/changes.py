@@ -28,6 +28,8 @@ Language = Literal["en", "zh"]
 #: From best to worst, the verdicts by which observations bear a printed number out.
 REPRODUCING = (Verdict.REPRODUCED, Verdict.REVISED, Verdict.NEIGHBOUR, Verdict.BRACKETED, Verdict.ASSUMED)
 _SHOWN = 6  # numbers of a statement that has many
+#: What a batch records, before it is published, of the changes that a publish makes: {"en": lines, "zh": lines}.
+TOLD = "verdicts_told"
 
 
 @dataclass(frozen=True)
