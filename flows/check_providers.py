@@ -13,12 +13,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import AfterValidator, Field
 
-from flows import alerts, catalogue, first_contact, report, settings
+from flows import alerts, catalogue, first_contact, late, markdown, quiet, settings
 from flows.first_contact import Contact
 from flows.forms import Form
 from flows.refresh import core_note
 from flows.settings import Settings
 from warehouse.errors import FigurekeeperError
+
+quiet.install()
 
 #: Unlike a refresh, a first contact may ask for datasets that are not enabled: it is what enables them.
 DATASETS = tuple(catalogue.ids(settings.load()))
@@ -51,11 +53,11 @@ def page(current: Settings, met: list[Contact]) -> str:
             f"## {first_contact.headline(met)}",
             f"Profile {current.profile}. Nothing was published.",
             "### Otherwise than expected",
-            report.table([row for row in rows if row["dataset"] in bad]) or "Nothing.",
+            markdown.table([row for row in rows if row["dataset"] in bad]) or "Nothing.",
             "### As expected",
-            report.table([row for row in rows if row["dataset"] not in bad]) or "Nothing.",
+            markdown.table([row for row in rows if row["dataset"] not in bad]) or "Nothing.",
             "### What else was seen",
-            report.table(seen) or "Nothing.",
+            markdown.table(seen) or "Nothing.",
         ]
     )
 
@@ -63,6 +65,7 @@ def page(current: Settings, met: list[Contact]) -> str:
 @flow(
     name="first-contact",
     description="Asks each provider once for each dataset and compares the answer with the dataset file. Publishes nothing.",
+    on_running=[late.stand_in_for_missed],
 )
 def first_contact_with_providers(request: FirstContactForm) -> State[Any]:
     """Compare, publish the report, open an incident for each dataset that is otherwise than expected. Ends Failed when there

@@ -7,10 +7,12 @@ Prefect is imported.
 
 from __future__ import annotations
 
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from cronsim import CronSim
 from ruamel.yaml import YAML
 
 from connectors.datasets import Dataset
@@ -18,6 +20,9 @@ from flows import catalogue
 from flows.settings import Settings
 from warehouse.files import write_durably
 
+_ENDS = (
+    "Completed, Quarantined (decide with the deployment review), PartlyFailed, Failed (both say what to do), Skipped."
+)
 FILE = Path(__file__).resolve().parent.parent / "prefect.yaml"
 
 
@@ -26,13 +31,35 @@ def of_dataset(dataset: Dataset) -> dict[str, Any]:
     calendar = dataset.calendar
     return {
         "name": dataset.id,
-        "description": f"{dataset.title}.",
+        "description": described(dataset),
         "entrypoint": "flows/refresh.py:refresh_dataset",
         "parameters": {"request": {"dataset": dataset.id}},
-        "tags": [dataset.provider, "refresh"],
+        "tags": [dataset.provider, "refresh", cadence(calendar.cron)],
         "schedules": [{"cron": calendar.cron, "timezone": calendar.timezone, "slug": "poll"}],
         "concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"},
     }
+
+
+def described(dataset: Dataset) -> str:
+    """What an operator reads of a deployment: what it refreshes, when it is asked, when something is to be expected, its ends."""
+    calendar = dataset.calendar
+    asked = CronSim(calendar.cron, datetime(2000, 1, 1)).explain()
+    what = "its drop folder is looked into" if dataset.reads == "files" else "the provider is asked"
+    needed = f"* **Needed by** {', '.join(dataset.papers)}\n" if dataset.papers else ""
+    late = f"; {calendar.lag}" if calendar.lag else ""
+    return (
+        f"{dataset.title}\n\n"
+        f"* **When**: {what} {asked[0].lower()}{asked[1:]}, time of {calendar.timezone}\n"
+        f"* **Released**: {calendar.releases}{late}\n"
+        f"* **Too old** after {calendar.stale_after_days} days without a good refresh\n"
+        f"{needed}* **Ends** {_ENDS}\n"
+    )
+
+
+def cadence(cron: str) -> str:
+    """How often a calendar asks, as a tag: daily, workdays or weekly."""
+    day = cron.split()[4]
+    return {"*": "daily", "1-5": "workdays"}.get(day, "weekly")
 
 
 def prefect_file(settings: Settings, file: Path = FILE) -> Path:

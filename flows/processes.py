@@ -1,7 +1,7 @@
 """Child processes of the service: started in a group of their own, logged to a file, gone when we are gone.
 
-Belongs here: starting, watching and stopping one process. Does not belong here: which processes there are and in what
-order (service).
+Belongs here: starting, watching and stopping one process. Does not belong here: several of them, and
+starting again (supervisor).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -26,10 +27,13 @@ def free_port() -> int:
         return port
 
 
-def port_taken(port: int) -> bool:
-    """True when something listens on that port of the loopback interface."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def port_taken(port: int, host: str = "127.0.0.1") -> bool:
+    """True when something listens on that port of this machine's address `host`."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _before_exec() -> Callable[[], None]:
@@ -52,10 +56,12 @@ class Child:
     ) -> None:
         self.name, self.command, self.log, self.env, self.folder = name, list(command), log, dict(env), folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
 
     def start(self) -> None:
         """Start it in its own process group; on Linux it gets SIGTERM when we die, however we die."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._started = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -77,6 +83,11 @@ class Child:
     def returncode(self) -> int | None:
         """Its exit status; None while it runs or before it was started."""
         return self._process.poll() if self._process else None
+
+    @property
+    def lived(self) -> float:
+        """Seconds since it was last started."""
+        return time.monotonic() - self._started
 
     def wait(self, patience: float) -> int:
         """Its exit status, once it ends by itself; it is stopped, and counts as killed, when that takes too long."""

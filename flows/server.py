@@ -1,31 +1,40 @@
-"""What we ask of a running Prefect server: work pool, limits, automations, runs.
+"""What we ask of a running Prefect server: work pool, limits, deployments, a single run.
 
 Belongs here: everything that speaks to the server on behalf of the service; it expects PREFECT_API_URL in the
-environment. Does not belong here: processes and their lives (service), or what a flow does.
+environment. Does not belong here: processes and their lives (service), what a flow does, runs that
+ended badly (runs) or were missed (late).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, LogFilter, LogFilterFlowRunId
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import LogSort
-from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
-from ruamel.yaml import YAML
 
-PROJECT = Path(__file__).resolve().parent.parent
+from flows import links
+from flows.settings import Settings
+
 POOL = "figurekeeper"
 #: Runs at once on one provider, across all workers. Requests are bounded by the connectors' quotas, not here.
 RUNS_AT_ONCE = {"oecd": 2, "worldbank": 2, "nbs": 1}
-QUEUES = {"main-job": 2, "default": None, "backfill": 1, "notices": None}
+#: Runs at once from each queue, across all workers: decisions never wait for refreshes, nor refreshes for a backfill.
+QUEUES = {"main-job": 2, "default": 4, "backfill": 1, "decisions": 2, "notices": 4}
 
 
 def prepare() -> None:
@@ -47,22 +56,20 @@ def _ensure_queue(client: SyncPrefectClient, name: str, at_once: int | None) -> 
         client.update_work_queue(queue.id, concurrency_limit=at_once)
 
 
-def install_automations(file: Path = PROJECT / "flows" / "automations.yaml") -> list[str]:
-    """Replace every automation of the file by what it says now; returns their names. It needs the deployments."""
+def free_slots() -> list[str]:
+    """Free the slots that are held though no run is alive, and so held for ever; returns the names of their limits.
+
+    A server that lost its leases (an older version of ours kept them in memory; a folder that was not restored) would call off
+    every later run of a deployment that runs once at a time.
+    """
+    alive = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
     with get_client(sync_client=True) as client:
-        automations = [_resolved(client, entry) for entry in YAML(typ="safe").load(file)]
-        for automation in automations:
-            for old in client.read_automations_by_name(automation.name):
-                client.delete_automation(old.id)
-            client.create_automation(automation)
-    return [automation.name for automation in automations]
-
-
-def _resolved(client: SyncPrefectClient, entry: dict[str, Any]) -> AutomationCore:
-    for action in entry["actions"]:
-        if "deployment" in action:
-            action["deployment_id"] = client.read_deployment_by_name(action.pop("deployment")).id
-    return AutomationCore.model_validate(entry)
+        if client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=alive)), limit=1):
+            return []
+        held = [limit for limit in client.read_global_concurrency_limits(limit=200) if limit.active_slots]
+        for limit in held:
+            client.update_global_concurrency_limit(limit.name, GlobalConcurrencyLimitUpdate(active_slots=0))
+    return [limit.name for limit in held]
 
 
 def forget_refreshes(kept: Set[str]) -> list[str]:
@@ -73,6 +80,13 @@ def forget_refreshes(kept: Set[str]) -> list[str]:
         for deployment in gone:
             client.delete_deployment(deployment.id)
     return [deployment.name for deployment in gone]
+
+
+def remember_links(settings: Settings, *, ui: str, pages: str | None = None) -> None:
+    """Write down, for notices and pages, where people reach the UI at `ui` and the forms of every deployment."""
+    with get_client(sync_client=True) as client:
+        known = {found.name: str(found.id) for found in client.read_deployments()}
+    links.remember(settings, known, ui=ui, pages=pages)
 
 
 def start_run(deployment: str, parameters: dict[str, Any], queue: str | None = None) -> UUID:

@@ -37,7 +37,7 @@ def pages(
     current = settings.load()
     known = asking.shared(catalogue.load(current.papers))
     warehouse = Warehouse(**current.place, create=False)
-    with warehouse.lease("pages"):  # what was drawn is kept for all
+    with warehouse.lease(_lease(warehouse)):  # what was drawn is kept for all
         written = site.write(warehouse, to, edition=edition, catalogue=known)
     print(f"{len(written)} files written; begin with {to / 'en' / 'index.html'} or {to / 'zh' / 'index.html'}")
 
@@ -51,8 +51,13 @@ def renew(settings: Settings, warehouse: Warehouse, papers: Catalogue, answers: 
         return
     from warehouse.papers import site
 
-    with warehouse.lease("pages"):
+    with warehouse.lease(_lease(warehouse)):
         site.write(warehouse, warehouse.root / "pages", catalogue=papers, answers=answers)
+
+
+def _lease(warehouse: Warehouse) -> str:
+    """Each host has pages and drawings of its own, and waits for nobody else's."""
+    return f"pages of {warehouse.host}"
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (pages,)

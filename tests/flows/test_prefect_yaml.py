@@ -1,25 +1,26 @@
-"""prefect.yaml and automations.yaml agree with the dataset files, the flows and each other; no server needed."""
+"""prefect.yaml agrees with the dataset files and the flows; no server needed."""
 
 from __future__ import annotations
 
 import importlib
+import logging
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import Flow
-from prefect.events.schemas.automations import AutomationCore
 from ruamel.yaml import YAML
 
 from connectors import datasets
-from flows import deployments
-from flows.server import PROJECT, QUEUES, RUNS_AT_ONCE
+from flows import deployments, quiet
+from flows.environment import PROJECT
+from flows.server import QUEUES, RUNS_AT_ONCE
 from flows.service import FLOW
 from flows.settings import Settings
 
 FILE: dict[str, Any] = YAML(typ="safe").load(PROJECT / "prefect.yaml")
 DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in FILE["deployments"]}
-AUTOMATIONS: list[dict[str, Any]] = YAML(typ="safe").load(PROJECT / "flows" / "automations.yaml")
 
 
 def flow_of(entry: dict[str, Any]) -> Flow[..., Any]:
@@ -33,7 +34,7 @@ def flow_of(entry: dict[str, Any]) -> Flow[..., Any]:
 def test_a_dataset_is_deployed_on_its_own_calendar(dataset: str) -> None:
     entry = DEPLOYMENTS[dataset]
     generated = deployments.of_dataset(datasets.load(dataset))
-    assert entry == generated | {"description": entry["description"], "work_pool": entry["work_pool"]}
+    assert entry == generated | {"work_pool": entry["work_pool"]}
     assert flow_of(entry).name == FLOW
 
 
@@ -67,7 +68,7 @@ def test_a_dataset_of_one_s_own_is_deployed_like_ours(tmp_path: Path, monkeypatc
 
 def test_only_datasets_and_what_looks_after_them_have_schedules() -> None:
     scheduled = {name for name, entry in DEPLOYMENTS.items() if "schedules" in entry}
-    assert scheduled == {*datasets.enabled_ids(), "maintain", "first-contact"}
+    assert scheduled == {*datasets.enabled_ids(), "maintain", "first-contact", "watch"}
 
 
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
@@ -78,8 +79,19 @@ def test_entrypoint_imports_and_parameters_fit_its_flow(name: str) -> None:
     if given:
         assert flow.validate_parameters(given)
     assert set(given) <= set(flow.parameters.properties)
-    assert entry["description"].endswith(".")
+    assert entry["description"].strip().endswith(".")
     assert entry["work_pool"]["work_queue_name"] in QUEUES
+
+
+@pytest.mark.parametrize("path", sorted({entry["entrypoint"].split(":")[0] for entry in DEPLOYMENTS.values()}))
+def test_every_module_with_a_flow_leaves_tracebacks_of_no_mistake_out(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importlib.import_module(path.removesuffix(".py").replace("/", "."))  # with all that it imports
+    logger = logging.getLogger("prefect.flow_runs")
+    monkeypatch.setattr(logger, "filters", [])
+    runpy.run_path(str(PROJECT / path))
+    assert quiet.without_traceback in logger.filters
 
 
 def test_every_provider_has_a_limit() -> None:
@@ -90,13 +102,3 @@ def test_no_path_of_this_machine_is_written_down() -> None:
     text = (PROJECT / "prefect.yaml").read_text(encoding="utf-8")
     assert str(PROJECT) not in text
     assert str(Path.home()) not in text
-
-
-def test_automations_name_deployments_that_exist_and_are_what_prefect_reads() -> None:
-    for entry in AUTOMATIONS:
-        for action in entry["actions"]:
-            if "deployment" in action:
-                flow, deployment = action.pop("deployment").split("/")
-                assert flow_of(DEPLOYMENTS[deployment]).name == flow
-                action["deployment_id"] = "00000000-0000-0000-0000-000000000000"
-        assert AutomationCore.model_validate(entry).name == entry["name"]

@@ -23,8 +23,10 @@ from prefect.client.schemas.filters import (
 )
 
 from connectors import datasets
-from flows import deployments, pipeline, review, server
-from flows.service import FLOW, PROJECT, Service
+from flows import automations, deployments, pipeline, server
+from flows import held as deciding
+from flows.environment import PROJECT
+from flows.service import FLOW, Service
 from flows.settings import Settings
 from warehouse import lineage
 from warehouse.schema import Severity
@@ -70,7 +72,7 @@ def test_a_dataset_of_one_s_own_is_deployed_until_its_file_is_gone(
 
 
 def test_installing_automations_twice_leaves_one_of_each(service: Service) -> None:
-    names = server.install_automations()
+    names = automations.install(service.settings)
     with get_client(sync_client=True) as client:
         assert [len(client.read_automations_by_name(name)) for name in names] == [1] * len(names)
 
@@ -106,7 +108,8 @@ def test_quarantine_notice_review_and_recovery(
     batch = lineage.batches(pipeline.open_warehouse(settings), DATASET, limit=1)[0]["batch"]
     decision = {"batch": batch, "decision": "discard", "reason": "a test of the form", "by": "A. Person"}
     assert run_deployment("review/review", {"request": decision}).type.value == "COMPLETED"
-    critical = [check.rule for check in review.held_against(settings, batch) if check.severity is Severity.CRITICAL]
+    failed = deciding.facts(settings, batch)["checks"]
+    critical = [check["rule"] for check in failed if check["severity"] == Severity.CRITICAL]
     assert critical
     assert any(rule in held.message for rule in critical)
     twice = run_deployment("review/review", {"request": decision})
@@ -126,8 +129,12 @@ def test_a_worker_that_dies_is_started_again(service: Service, eventually: Calla
     assert before is not None
     os.kill(before, signal.SIGKILL)
     assert eventually(lambda: worker.returncode is not None)
-    service.restart_dead()
-    assert worker.pid != before
+
+    def is_there_again() -> bool:
+        service.restart_dead()
+        return worker.pid != before
+
+    assert eventually(is_there_again)
     assert worker.returncode is None
 
 
@@ -150,7 +157,7 @@ def test_the_service_stops_cleanly_on_sigterm_and_leaves_nothing_behind(tmp_path
         for line in main_job.stdout:
             if "deploying" in line:
                 break
-        assert len(of_home(tmp_path)) >= 4
+        assert len(of_home(tmp_path)) >= 3  # itself, the sandbox, the server
         main_job.send_signal(signal.SIGTERM)
         assert main_job.wait(60) == 1
     assert of_home(tmp_path) == []
