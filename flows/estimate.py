@@ -6,6 +6,7 @@ asked of a provider, and sizes are those of the last answers held.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from typing import Any, get_args
 from connectors import contract, structures
 from connectors.contract import Ask
 from connectors.datasets import Dataset
+from connectors.http.kept import Kept
 from connectors.http.quota import Need, Quota
 from connectors.http.request import Cost, Request
 from connectors.versions import versions
@@ -39,13 +41,11 @@ def ask_of(provider: str, first: str | None, last: str | None, span: str | None)
     return Ask(scope=Scope(start=start, end=end), versions=versions(provider, span))
 
 
-def rows(
-    settings: Settings, names: Sequence[str], first: str | None = None, last: str | None = None, span: str | None = None
-) -> list[Row]:
-    """The first requests of a refresh or backfill of some datasets, if everything is read.
+def rows(settings: Settings, names: Sequence[str]) -> list[Row]:
+    """The first requests of a refresh of some datasets, if everything is read; of a backfill, see backfill_plan.
 
     Columns: dataset, part, request, parameters, cost, bytes (None: nothing like it is held). Raises UsageError for an unknown
-    dataset, period or span.
+    dataset.
     """
     found: list[Row] = []
     for name in names:
@@ -53,23 +53,38 @@ def rows(
         if dataset.reads == "files":
             found += taking.rows(settings, dataset)
             continue
-        ask = ask_of(dataset.provider, first, last, span)
-        _check_periods(dataset, ask.scope)
-        requests = contract.connector(dataset.provider).plan(dataset, ask)
-        requests += [] if ask.versions else structures.beyond(dataset, requests)
-        sizes = _sizes(settings, dataset, ask, requests)
-        found += [
-            {
-                "dataset": name,
-                "part": request.part,
-                "request": f"{request.method} {request.path}",
-                "parameters": "&".join(f"{key}={value}" for key, value in request.params),
-                "cost": request.cost,
-                "bytes": sizes.get(_like(request)),
-            }
-            for request in requests
-        ]
+        found += rows_of(settings, dataset, Ask())
     return found
+
+
+def checked(dataset: Dataset, first: str | None, last: str | None, span: str | None) -> Ask:
+    """`ask_of` for one dataset. Raises UsageError, too, for periods that its figures cannot have."""
+    try:
+        ask = ask_of(dataset.provider, first, last, span)
+    except UsageError as error:
+        error.dataset = dataset.id
+        raise
+    _check_periods(dataset, ask.scope)
+    return ask
+
+
+def rows_of(settings: Settings, dataset: Dataset, ask: Ask, kept: Kept | None = None) -> list[Row]:
+    """The first requests of one question, but those whose answers are `kept`; columns as in `rows`."""
+    requests = contract.connector(dataset.provider).plan(dataset, ask)
+    requests += [] if ask.versions else structures.beyond(dataset, requests)
+    sizes = _sizes(settings, dataset, ask, requests)
+    return [
+        {
+            "dataset": dataset.id,
+            "part": request.part,
+            "request": f"{request.method} {request.path}",
+            "parameters": "&".join(f"{key}={value}" for key, value in request.params),
+            "cost": request.cost,
+            "bytes": sizes.get(_like(request)),
+        }
+        for request in requests
+        if kept is None or request.anew or kept.look(request) is None
+    ]
 
 
 def totals(settings: Settings, plan: Iterable[Row]) -> list[Row]:
@@ -89,11 +104,29 @@ def totals(settings: Settings, plan: Iterable[Row]) -> list[Row]:
 def headline(plan: Sequence[Row], sums: Sequence[Row]) -> str:
     """A plan in one line."""
     told = ", ".join(f"{row['requests']} {row['provider']} {row['cost']}" for row in sums)
-    unknown = sum(row["unknown"] for row in sums)
-    size = f"{sum(row['bytes'] for row in sums):,} bytes" + (
-        f" and {unknown} answers of unknown size" if unknown else ""
-    )
-    return f"{len(plan)} first requests ({told}), {size}, {sum(row['seconds'] for row in sums)} s of waiting at most"
+    size = sized(sum(row["bytes"] for row in sums), sum(row["unknown"] for row in sums))
+    return f"{len(plan)} first requests ({told}), {size}, {waiting(sum(row['seconds'] for row in sums))}"
+
+
+def waiting(seconds: float) -> str:
+    """How long our own limits make a plan wait, in words."""
+    return f"at most {lasting(seconds)} of waiting for our own limits" if seconds else "no waiting"
+
+
+def lasting(seconds: float) -> str:
+    """A time in words, such as "1 hour and 30 minutes"; rounded up: from an hour on to a minute."""
+    import humanize
+
+    whole = math.ceil(seconds) if seconds < 3600 else 60 * math.ceil(seconds / 60)
+    return humanize.precisedelta(whole, format="%d")
+
+
+def sized(known: int, unknown: int) -> str:
+    """Bytes that are known, and how many answers are of unknown size, in words."""
+    import humanize
+
+    told = [humanize.naturalsize(known)] if known or not unknown else []
+    return " and ".join([*told, *([f"{unknown} answers of unknown size"] if unknown else [])])
 
 
 def _check_periods(dataset: Dataset, scope: Scope) -> None:
@@ -158,5 +191,5 @@ def _like(request: Request) -> str:
 
 
 def told(plan: Iterable[Row]) -> Iterator[Row]:
-    """Rows of a plan for people: a size that is not known says so."""
-    return ({**row, "bytes": "unknown" if row["bytes"] is None else row["bytes"]} for row in plan)
+    """Rows of a plan for people: sizes in words, and one that is not known says so."""
+    return ({**row, "bytes": "unknown" if row["bytes"] is None else sized(row["bytes"], 0)} for row in plan)

@@ -15,7 +15,7 @@ from warehouse.schema import CheckResult, Decision, IncidentChange, PartData
 from warehouse.staging import Confirmed, Staged
 
 if TYPE_CHECKING:
-    from connectors.errors import QuotaExhausted
+    from connectors.errors import NotAsked
     from expectations.gate import Judgement
 
 #: Where a long piece of work says what it does.
@@ -44,7 +44,7 @@ class PartOutcome:
 @dataclass(frozen=True)
 class Outcome:
     """What became of a batch. `edition` is the one its publish made; `results` are all checks, `failed_checks` those that
-    failed and are not on the acceptance list."""
+    failed and are not on the acceptance list; `exhausted`: the limit or pause by which parts were not asked for."""
 
     dataset: str
     batch_id: str
@@ -62,7 +62,7 @@ class Outcome:
     parts: tuple[PartOutcome, ...] = ()
     incident: IncidentChange | None = None
     verdicts: tuple[IncidentChange, ...] = ()
-    exhausted: QuotaExhausted | None = None
+    exhausted: NotAsked | None = None
 
     @property
     def incidents(self) -> tuple[IncidentChange, ...]:
@@ -73,6 +73,10 @@ class Outcome:
     def unread(self) -> tuple[str, ...]:
         """Parts that could not be read."""
         return tuple(part.part for part in self.parts if part.change.startswith(FAILED))
+
+
+def unsaid(_: str) -> None:
+    """A Note for the steps of a longer piece of work, which tells of each as a whole."""
 
 
 def of_part(data: PartData, item: Staged | Confirmed) -> PartOutcome:

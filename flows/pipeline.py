@@ -1,7 +1,7 @@
-"""What a refresh, a walk, a backfill and a person's decision are, free of Prefect.
+"""What a refresh, a walk and a person's decision are, free of Prefect.
 
 Belongs here: which batches each consists of, and the warehouse and addresses they need. Does not belong here: the steps of one
-batch (batch), schedules and artifacts (the Prefect flows), wording of pages.
+batch (batch), backfills (backfills), schedules and artifacts (the Prefect flows), wording of pages.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from typing import Literal
 
 from connectors.contract import Ask, Fetched
 from connectors.datasets import Dataset
-from connectors.errors import QuotaExhausted
 from connectors.files.manifest import GUIDE
 from connectors.stored import Loading
 from flows import batch_record, catalogue, economy, taking, verdict_step
 from flows.addresses import Addresses
-from flows.batch import Run, record_failure
-from flows.outcome import Note, Outcome, PartOutcome
+from flows.batch import Run, record_failure, record_stop
+from flows.outcome import Note, Outcome, PartOutcome, unsaid
 from flows.overview import changes, finish, summary
 from flows.settings import Settings
 from warehouse import incidents, lineage, publish
@@ -36,7 +35,6 @@ __all__ = [
     "IncidentChange",
     "Outcome",
     "PartOutcome",
-    "backfill",
     "changes",
     "decide",
     "finish",
@@ -88,7 +86,7 @@ def walk(settings: Settings, dataset_id: str, *, note: Note = print, run_id: str
     with Addresses(settings) as addresses:
         for number, day in enumerate(days, start=1):
             outcome = refresh(
-                settings, dataset_id, on=day, addresses=addresses, note=_quiet, actor="walk", run_id=run_id
+                settings, dataset_id, on=day, addresses=addresses, note=unsaid, actor="walk", run_id=run_id
             )
             note(f"{dataset_id} as of {day} ({number} of {len(days)}): {outcome.message}")
             outcomes.append(outcome)
@@ -116,7 +114,7 @@ def refresh_all(
             refresh(settings, dataset_id, on=on, fault=fault, full=full, note=note, actor=actor, run_id=run_id),
         ]
     if on is not None or fault is not None:
-        raise _not_asked_for(dataset)
+        raise not_asked_for(dataset)
     batches = taking.batches(settings, dataset)
     return [refresh(settings, dataset_id, note=note, actor=actor, run_id=run_id, given=given) for given in batches]
 
@@ -134,7 +132,7 @@ def load(
     outcomes = []
     for number, piece in enumerate(pieces, start=1):
         given = partial(taking.answer, piece)
-        outcome = refresh(settings, dataset_id, note=_quiet, actor="load", reason=reason, given=given, late=True)
+        outcome = refresh(settings, dataset_id, note=unsaid, actor="load", reason=reason, given=given, late=True)
         note(f"{dataset_id} {piece.parts[0].payloads[-1].url} ({number} of {len(pieces)}): {outcome.message}")
         outcomes.append(outcome)
     return outcomes
@@ -152,45 +150,6 @@ def days_to_walk(settings: Settings, dataset_id: str) -> list[date]:
     return [day for day in days if day.isoformat() not in asked]
 
 
-def backfill(
-    settings: Settings, dataset_id: str, ask: Ask, *, reason: str, note: Note = print, run_id: str | None = None
-) -> list[Outcome]:
-    """Ask for old periods, or for old vintages of an archive: one batch for each vintage, oldest first.
-
-    Vintages that were read a few days ago are not asked for again, so that a backfill that was cut off goes on where it
-    stopped. `reason` is kept in the record of every batch. Raises FigurekeeperError; what was published before the error stays;
-    a QuotaExhausted names the vintages that are left.
-    """
-    left = economy.unread_versions(open_warehouse(settings), catalogue.load(settings, dataset_id), ask)
-    if len(left) < len(ask.versions):
-        note(f"{dataset_id}: {len(ask.versions) - len(left)} vintages were read in the last days and are left out")
-    asks = [replace(ask, versions=(version,)) for version in left] if ask.versions else [ask]
-    outcomes: list[Outcome] = []
-    with Addresses(settings) as addresses:
-        for number, one in enumerate(asks, start=1):
-            try:
-                outcome = refresh(
-                    settings,
-                    dataset_id,
-                    ask=one,
-                    addresses=addresses,
-                    note=_quiet,
-                    actor="backfill",
-                    reason=reason,
-                    run_id=run_id,
-                )
-            except QuotaExhausted as error:
-                if not one.versions:
-                    raise
-                raise _stopped(error, left[number - 1 :]) from error
-            told = f" vintage {one.versions[0]}" if one.versions else ""
-            note(f"{dataset_id}{told} ({number} of {len(asks)}): {outcome.message}")
-            outcomes.append(outcome)
-            if outcome.exhausted is not None and one.versions:
-                raise _stopped(outcome.exhausted, left[number - 1 :])
-    return outcomes
-
-
 def refresh(
     settings: Settings,
     dataset_id: str,
@@ -206,18 +165,19 @@ def refresh(
     run_id: str | None = None,
     given: Callable[[], Fetched] | None = None,
     late: bool = False,
+    on_answer: Callable[[], None] | None = None,
 ) -> Outcome:
     """Ask the provider for a dataset, in one batch, and publish what passed its checks.
 
     What is held spares requests (flows/economy.py), unless `full`. `on` and `fault` ride in the sandbox's address and exist in
     profile sandbox only. Raises FigurekeeperError when the provider or the store fails; the batch is then recorded as failed,
     and the error carries the incident it opened (or None) as `.incident`. With `given`, nobody is asked:
-    these are the answers; `late` ones say nothing of how things are now.
+    these are the answers; `late` ones say nothing of how things are now. `on_answer` is called after every answer.
     """
     find = catalogue.load_enabled if given is None else catalogue.load
     dataset = find(settings, dataset_id)
     if given is None and dataset.reads == "files":
-        raise _not_asked_for(dataset)
+        raise not_asked_for(dataset)
     warehouse = open_warehouse(settings)
     with contextlib.ExitStack() as stack:
         address = ""
@@ -227,17 +187,37 @@ def refresh(
         stack.enter_context(warehouse.lease(dataset.id, note=note))
         facts, wanted = facts_of(dataset), replace(ask or Ask(), full=full)
         now = on is None and fault is None and not late
+        kept = None
         if now and not full and given is None:
-            wanted = economy.sparing(warehouse, facts, dataset, wanted, address)
-        batch = publish.begin(warehouse, facts, actor, run_id, complete=wanted == Ask() and not late, current=now)
-        run = Run(settings, warehouse, dataset, facts, batch, wanted, run_id, actor, note, now, given)
+            kept = economy.cut_off(warehouse, dataset, wanted, address) if actor == economy.BACKFILL else None
+            wanted = economy.sparing(warehouse, facts, dataset, wanted, address, kept)
         told = {"on": str(on) if on else None, "fault": fault, "reason": reason, **batch_record.asked(wanted)}
+        whole, header = wanted == Ask() and not late, {"address": address, **told}
+        batch = publish.begin(warehouse, facts, actor, run_id, complete=whole, current=now, header=header)
+        run = Run(
+            settings=settings,
+            warehouse=warehouse,
+            dataset=dataset,
+            facts=facts,
+            batch=batch,
+            ask=wanted,
+            run_id=run_id,
+            actor=actor,
+            note=note,
+            now=now,
+            given=given,
+            kept=kept,
+            on_answer=on_answer,
+        )
         try:
             verdicts = verdict_step.owed(settings, warehouse, dataset.id, note=note)
             outcome = run.carry_out(address, told)
             return replace(outcome, verdicts=(*verdicts, *outcome.verdicts))
         except Exception as error:
             record_failure(run, error)
+            raise
+        except BaseException as stop:  # Ctrl-C, or a signal that a flow run is cancelled with
+            record_stop(run, stop)
             raise
         finally:
             publish.flush(warehouse)
@@ -273,24 +253,10 @@ def decide(
     )
 
 
-def _stopped(error: QuotaExhausted, left: Sequence[str]) -> QuotaExhausted:
-    """The end of a backfill for now, which says what is left and when to go on."""
-    stopped = QuotaExhausted(
-        f"{error.what}; these vintages are left: {', '.join(left)}",
-        next_step="run the same backfill again then: it goes on with these; what was read is kept",
-        dataset=error.dataset,
-    )
-    stopped.incident = error.incident
-    return stopped
-
-
-def _not_asked_for(dataset: Dataset) -> UsageError:
+def not_asked_for(dataset: Dataset) -> UsageError:
+    """What a person is told who wants something of a provider whose tables come as files."""
     return UsageError(
         "read from files: nobody can be asked for a day, a fault or old vintages of it",
         dataset=dataset.id,
         next_step=f"put older editions into its drop folder ({GUIDE}) and refresh it",
     )
-
-
-def _quiet(_: str) -> None:
-    return None

@@ -1,6 +1,7 @@
 """`figurekeeper plan`: what a refresh or backfill would ask of the provider; part of the command line (cli).
 
-Belongs here: the command's arguments and how the plan is printed. What stands in it is in estimate.
+Belongs here: the command's arguments and how the plan is printed. What stands in it is in estimate, for a backfill in
+backfill_plan.
 """
 
 from __future__ import annotations
@@ -24,20 +25,24 @@ def plan(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="how to print")] = Format.TABLE,
 ) -> None:
-    """What a refresh or backfill would ask of the provider at most, and what it costs; nothing is sent."""
-    from flows import estimate, settings
+    """What a refresh would ask at most, or with periods or vintages a backfill, and what it costs; nothing is sent."""
+    from flows import backfill_plan, estimate, settings
 
-    current = settings.load()
-    requests = estimate.rows(current, datasets, first, last, vintages)
-    totals = estimate.totals(current, requests)
+    current, held = settings.load(), tuple[str, ...]()
+    if first or last or vintages:
+        made = backfill_plan.plan(current, datasets, first, last, vintages)
+        requests, totals, held = made.requests, made.totals, made.held
+    else:
+        requests = estimate.rows(current, datasets)
+        totals = estimate.totals(current, requests)
     if form is Format.JSON:
         output.tree({"requests": requests, "totals": totals}, form)
     elif form is Format.CSV:
         output.rows(requests, form)
     else:
         output.rows(list(estimate.told(requests)), form)
-        output.rows(totals, form)
-        print(estimate.headline(requests, totals))
+        output.rows(backfill_plan.cost_rows(totals), form)
+        print("\n".join([*held, estimate.headline(requests, totals)]))
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (plan,)

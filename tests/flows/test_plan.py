@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from connectors import datasets
 from connectors.http.quota import Quota
-from flows import cli, estimate, pipeline, report
+from flows import backfill_plan, cli, estimate, pipeline
 from flows.settings import Settings
 from tests.flows.small import serving, small
 from tests.warehouse.quick import memory_folder
@@ -40,8 +42,8 @@ def test_sizes_are_unknown_at_first_and_then_those_of_the_last_answers(home: Pat
     assert all(sizes.values())
     archived = Warehouse(**settings.place, create=False).payloads
     assert sizes["G_PPP", "CHN+JPN+KOR+USA.G_PPP"] in {len(archived.read(sha256)) for sha256 in archived.hashes()}
-    old = estimate.rows(settings, ["worldbank.wdi"], span="202109:202110")
-    assert [row["bytes"] for row in old if row["part"]] == [None, None]  # the archive answers in another form
+    old = backfill_plan.plan(settings, ["worldbank.wdi"], span="202109:202110")
+    assert [row["bytes"] for row in old.requests if row["part"]] == [None, None]  # the archive answers in another form
 
 
 def test_totals_count_by_what_the_limits_count(home: Path) -> None:
@@ -63,7 +65,8 @@ def test_totals_count_by_what_the_limits_count(home: Path) -> None:
     assert sum(row["unknown"] for row in totals.values()) == len(rows)
     line = estimate.headline(rows, list(totals.values()))
     assert line.startswith("13 first requests (4 nbs data, 2 oecd data, 3 oecd structure, 4 worldbank data)")
-    assert report.cost_rows(totals.values())[1]["left of the quota"] == "50 of 50 in 3600 s"
+    assert re.search(r", at most 1 minute and \d+ seconds of waiting for our own limits$", line)
+    assert backfill_plan.cost_rows(list(totals.values()))[1]["left of the quota"] == "50 of 50 in 1 hour"
 
 
 @pytest.mark.parametrize(("provider", "requests", "seconds", "runs"), [("oecd", 61, 3600, 2), ("nbs", 41, 7200, 3)])
@@ -86,9 +89,9 @@ def test_the_command_ends_with_a_total_and_refuses_a_span_of_another_kind(
     out = capsys.readouterr().out
     assert not end.value.code
     assert "asOf=2024-03-14" in out
-    assert out.splitlines()[-1].startswith("6 first requests (6 oecd data), 0 bytes and 6 answers of unknown size")
+    assert out.splitlines()[-1].startswith("6 first requests (6 oecd data), 6 answers of unknown size")
     with pytest.raises(UsageError, match="no span of days"):
-        estimate.rows(Settings(home=home), ["oecd.sbrd"], span="202109")
+        backfill_plan.plan(Settings(home=home), ["oecd.sbrd"], span="202109")
 
 
 def test_only_a_missing_warehouse_counts_as_none_held_yet(tmp_path: Path) -> None:
@@ -97,8 +100,22 @@ def test_only_a_missing_warehouse_counts_as_none_held_yet(tmp_path: Path) -> Non
         estimate.rows(Settings(home=tmp_path / "a*b"), ["oecd.sbrd"])
 
 
-def test_projections_may_be_asked_for_ahead(tmp_path: Path) -> None:
-    settings, name = Settings(home=tmp_path), "worldbank.population_projections"
-    assert estimate.rows(settings, [name], "2049")
+def test_projections_may_be_asked_for_ahead() -> None:
+    dataset = datasets.load("worldbank.population_projections")
+    assert estimate.checked(dataset, "2049", None, None).scope.start == "2049"
     with pytest.raises(UsageError, match="let it begin in 2050 or before"):
-        estimate.rows(settings, [name], "2051")
+        estimate.checked(dataset, "2051", None, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.2, "1 second"), (90, "1 minute and 30 seconds"), (3601, "1 hour and 1 minute"), (604800, "7 days")],
+)
+def test_times_are_told_in_words(seconds: float, told: str) -> None:
+    assert estimate.lasting(seconds) == told
+
+
+def test_a_plan_that_need_not_wait_says_so(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    requests = estimate.rows(settings, ["oecd.sbrd"])
+    assert estimate.headline(requests, estimate.totals(settings, requests)).endswith(" of unknown size, no waiting")
