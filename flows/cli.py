@@ -13,7 +13,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import doctor, editors, export, keep, load, output, papers, plan, site, targets
+from flows import (
+    alerts_command,
+    backfill_command,
+    batch_command,
+    doctor,
+    editors,
+    export,
+    keep,
+    load,
+    operate,
+    output,
+    papers,
+    plan,
+    site,
+    targets,
+    worker,
+)
 from flows.output import Format
 from warehouse.errors import FigurekeeperError, UnknownBatch, UsageError
 
@@ -77,14 +93,6 @@ def _warehouse() -> Warehouse:
 
     settings = _settings()
     return Warehouse(**settings.place, create=False)
-
-
-@app.command()
-def up() -> None:
-    """The whole service: Prefect server, worker, deployments, automations, pages."""
-    from flows import service
-
-    service.up(_settings())
 
 
 @app.command()
@@ -260,15 +268,6 @@ def editions(
 
 
 @app.command()
-def batch(batch: Batch, form: Form = Format.TABLE) -> None:
-    """One refresh: its decision, the checks that failed with their worst rows, what it asked."""
-    from warehouse import lineage as ask
-
-    warehouse = _warehouse()
-    output.tree(ask.batch(warehouse, batch), form, profile=warehouse.profile)
-
-
-@app.command()
 def release(batch: Batch, reason: Reason = "", by: By = "") -> None:
     """Publish a quarantined batch after all."""
     _decide(batch, "release", reason, by)
@@ -284,15 +283,6 @@ def discard(batch: Batch, reason: Reason = "", by: By = "") -> None:
 def void(batch: Batch, reason: Reason = "", by: By = "") -> None:
     """Take a published batch back; what was visible before it shows again."""
     _decide(batch, "void", reason, by)
-
-
-@app.command()
-def status(form: Form = Format.TABLE) -> None:
-    """Freshness of every dataset, open incidents, quota left, effective settings."""
-    from flows import planning
-
-    settings = _settings()
-    output.tree(planning.status(settings), form, profile=settings.profile)
 
 
 @app.command()
@@ -345,7 +335,21 @@ def maintain(
         raise typer.Exit(1)
 
 
-for module in (plan, load, papers, export, site, editors, doctor, keep):
+for module in (
+    plan,
+    backfill_command,
+    batch_command,
+    load,
+    papers,
+    export,
+    site,
+    editors,
+    alerts_command,
+    doctor,
+    keep,
+    operate,
+    worker,
+):
     for command in module.COMMANDS:
         app.command()(command)
 
@@ -359,10 +363,10 @@ def _why_empty(warehouse: Warehouse, series: list[str], edition: str | None) -> 
 
 
 def _decide(batch: str, action: Any, reason: str, by: str) -> None:
-    from flows import pipeline
+    from flows import held, pipeline
 
     settings = _settings()
-    output.tell(pipeline.decide(settings, batch, action, reason=reason, by=by))
+    output.tell(held.decide(settings, batch, action, reason=reason, by=by))
     pipeline.finish(settings)
     output.deliver(settings)
 

@@ -1,7 +1,7 @@
-"""`figurekeeper acknowledge`: an editor's word on an incident over changed verdicts; part of the command line (cli).
+"""`figurekeeper acknowledge`: a person's word on an incident that does not end by itself; part of the command line (cli).
 
-Belongs here: arguments, and what is said in the end. When such an incident opens, and when it closes by itself, is in
-flows/verdict_step.py.
+Belongs here: arguments, and what is said in the end. What the word does is in held; when such incidents open is in verdict_step
+(changed verdicts), run_incidents and down (runs, and parts of the service).
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ def acknowledge(
     reason: Annotated[str, typer.Option("--reason", help="what comes of it; kept in the audit trail")],
     by: Annotated[str, typer.Option("--by", help="your name; kept in the audit trail")],
 ) -> None:
-    """An editor has taken note of verdicts that new data changed: close that incident."""
-    from flows import output, pipeline, settings
-    from warehouse import incidents, publish
+    """Close an incident with a word: verdicts that new data changed, or a run that failed and that nobody will repeat."""
+    from flows import held, output, pipeline, settings
 
     current = settings.load()
-    warehouse = pipeline.open_warehouse(current, create=False)
-    closed = incidents.acknowledge(warehouse, incident, reason=reason, by=by)
-    publish.flush(warehouse)
+    closed = held.take_note(current, incident, reason=reason, by=by)
     print(f"incident {closed.id} of {closed.dataset}: {closed.text}")
     try:
         pipeline.finish(current)

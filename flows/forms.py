@@ -40,8 +40,14 @@ def _offer_enabled(schema: dict[str, Any]) -> None:
     schema["enum"] = list(catalogue.enabled(settings.load()))
 
 
+def _offer_asked(schema: dict[str, Any]) -> None:
+    known = catalogue.enabled(settings.load())
+    schema["enum"] = [name for name, dataset in known.items() if dataset.reads == "api"]
+
+
 #: Dropdowns: the JSON schema carries the choices for the form and the API, the validator keeps them in Python.
 DatasetId = Annotated[str, AfterValidator(_known_dataset), Field(json_schema_extra=_offer_enabled)]
+AskedDataset = Annotated[str, AfterValidator(_known_dataset), Field(json_schema_extra=_offer_asked)]
 FaultName = Annotated[str, AfterValidator(_known_fault), Field(json_schema_extra={"enum": list(FAULTS)})]
 
 
@@ -84,43 +90,84 @@ class RefreshForm(Form):
 class BackfillForm(Form):
     """Old periods or old vintages of some datasets."""
 
-    datasets: list[DatasetId] = Field(title="Datasets", min_length=1, description="One or several.")
+    datasets: list[AskedDataset] = Field(title="Datasets", min_length=1, description="One or several.")
     mode: Literal["plan", "run"] = Field(
         "plan",
-        title="Mode",
-        description="plan: show the requests and what they cost, and ask nothing. run: ask the providers.",
+        title="Plan or run",
+        description="plan: show what would be asked and what it costs; nothing is sent. run: ask the providers.",
     )
     period_from: Period = Field(
-        "", title="First period", description="2000, 2017-Q3 or 2017-05; empty: from the beginning."
+        "", title="First period", description="2000, 2017-Q3 or 2017-05. Empty: from the beginning."
     )
-    period_to: Period = Field("", title="Last period", description="Like the first; empty: up to the newest.")
+    period_to: Period = Field("", title="Last period", description="Empty: up to the newest.")
     vintage_from: Vintage = Field(
         "",
         title="First archived vintage",
-        description="World Bank: a month of its archive as YYYYMM, such as 202109. OECD: a day, such as 2024-03-13. "
-        "Empty: current data.",
+        description="World Bank: a month, 202109. OECD: a day, 2024-03-13. NBS has none. Empty: the figures of today.",
     )
-    vintage_to: Vintage = Field("", title="Last archived vintage", description="Like the first; empty: that one alone.")
-    reason: str = Field("", title="Reason", description="Why, for the record. Needed to run, not to plan.")
+    vintage_to: Vintage = Field("", title="Last archived vintage", description="Empty: the first one alone.")
+    reason: str = Field(
+        "", title="Reason", description="Why, for the record of every batch. Needed to run, not to plan."
+    )
 
     @property
     def span(self) -> str | None:
         """The old vintages as the command line writes them, "first:last"; None when current data are wanted."""
         return f"{self.vintage_from}:{self.vintage_to}" if self.vintage_from or self.vintage_to else None
 
+    @property
+    def filled_to_run(self) -> dict[str, Any]:
+        """The same form as JSON, filled in to be run: the parameters of the deployment."""
+        return {"request": {**self.model_dump(mode="json"), "mode": "run"}}
+
+
+def _letters(least: int) -> str:
+    """The pattern of a text with so many letters at least: blanks do not count, in the form of the UI either."""
+    return r"[\s\S]*".join([r"\S"] * least)
+
+
+Reason = Annotated[
+    str,
+    Field(
+        title="Reason",
+        pattern=_letters(3),
+        description="Why, in at least 3 letters; kept for ever beside the decision.",
+    ),
+]
+Name = Annotated[
+    str,
+    Field(
+        title="Your name",
+        pattern=_letters(2),
+        description="Who answers for it, in at least 2 letters. Nobody checks the name: the record says that it was typed here, "
+        "and in which run.",
+    ),
+]
+
 
 class ReviewForm(Form):
-    """A person's decision on one batch."""
+    """A person's decision on one batch. Who follows the link of a held batch finds batch and decision filled in."""
 
     batch: str = Field(
         title="Batch",
         min_length=1,
-        description="Its id, as the alert, the run's artifact and `figurekeeper batches` show it.",
+        description="Its id, as the alert, the page of the held batch and `figurekeeper batches` show it; or a dataset, such as "
+        "oecd.sbrd, when exactly one batch of it waits.",
     )
     decision: Literal["release", "discard", "void"] = Field(
         title="Decision",
         description="release: publish the quarantined batch after all. discard: drop it, the last good data stay. "
         "void: take a published batch back; what was visible before it shows again.",
     )
-    reason: str = Field(title="Reason", min_length=3, description="Kept for ever beside the decision.")
-    by: str = Field(title="Your name", min_length=2, description="Who answers for the decision.")
+    reason: Reason
+    by: Name
+
+
+class AcknowledgeForm(Form):
+    """A person's word on an incident that does not end by itself: changed verdicts on papers, or a run that nobody repeats."""
+
+    incident: int = Field(
+        ge=1, title="Incident", description="Its number, as the notice and `figurekeeper status` show it."
+    )
+    reason: Reason
+    by: Name

@@ -111,6 +111,8 @@ def main_job(settings: Settings, before: Mapping[str, int], after: Sequence[Mapp
     """What there is now, whether anything is new, where it lies, and what to try next."""
     from rich.console import Console
 
+    from flows.environment import here
+
     console = Console(soft_wrap=True, highlight=False)
     if settings.profile in ORIGIN:
         console.print(f"[italic]{ORIGIN[settings.profile]}[/]")
@@ -129,7 +131,7 @@ def main_job(settings: Settings, before: Mapping[str, int], after: Sequence[Mapp
     console.print(
         f"Warehouse  {settings.root}\n"
         f"Page       {settings.root / 'pages' / 'index.html'}\n"
-        f"UI         http://127.0.0.1:{settings.port} while `make up` runs\n\n"
+        f"UI         {settings.ui_url or f'http://{here(settings.bind)}:{settings.port}'} while `make up` runs\n\n"
         "Try next:\n"
         "  .venv/bin/figurekeeper values worldbank.wdi:KOR.GB.XPD.RSDV.GD.ZS --period 2017 --as-of 2021-12-31\n"
         "  .venv/bin/figurekeeper vintages oecd.sbrd:CHN.G_PPP --period 2018\n"

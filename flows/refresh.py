@@ -16,11 +16,13 @@ from prefect.concurrency.sync import concurrency
 from prefect.logging.loggers import PrefectLogAdapter
 from prefect.states import Completed, Failed
 
-from flows import alerts, pipeline, report, settings
+from flows import alerts, late, pipeline, quiet, report, settings
 from flows.forms import NO_FAULT, RefreshForm
 from flows.pipeline import Outcome
 from warehouse.errors import FigurekeeperError
 from warehouse.schema import Decision
+
+quiet.install()
 
 
 def core_note() -> Callable[[str], None]:
@@ -56,7 +58,9 @@ def ending(outcomes: list[Outcome]) -> State[Any]:
     message = report.headline(outcomes)
     held = [outcome.batch_id for outcome in outcomes if outcome.decision is Decision.QUARANTINED]
     if held:
-        next_step = f"Next: run the deployment 'review' on batch {held[-1]}"
+        next_step = (
+            f"Next: read the artifact held-… of this run, then release or discard batch {held[-1]} in the form 'review'"
+        )
         return State(type=StateType.FAILED, name="Quarantined", message=f"{message}. {next_step}")
     unread = sorted({part for outcome in outcomes for part in outcome.unread})
     if unread:
@@ -68,23 +72,28 @@ def ending(outcomes: list[Outcome]) -> State[Any]:
     name="refresh-dataset",
     flow_run_name="{request.dataset}",
     description="Asks the provider for one dataset; publishes what passed its checks, quarantines what did not.",
+    on_running=[late.stand_in_for_missed],
 )
 def refresh_dataset(request: RefreshForm) -> State[Any]:
     """Refresh one dataset. Ends Completed (published or unchanged), Quarantined, or Failed with the next step."""
+    done = ""
     try:
         with concurrency(provider_limit(request.dataset), strict=True):
             outcomes = refresh_batch(request)
+        done = report.but(report.headline(outcomes))
+        _tell(request.dataset, outcomes)
     except FigurekeeperError as error:
         alerts.announce(getattr(error, "incident", None))
-        return Failed(message=str(error))
+        return Failed(message=f"{done}{error}")
+    return ending(outcomes)
+
+
+def _tell(dataset: str, outcomes: list[Outcome]) -> None:
+    """Announce what opened or closed, publish the artifacts, and renew what stands around the warehouse."""
     for outcome in outcomes:
         for incident in outcome.incidents:
             alerts.announce(incident)
     current = settings.load()
-    report.publish_refresh(request.dataset, current.profile, outcomes)
-    published = [outcome for outcome in outcomes if outcome.edition is not None]
-    if published:
-        newest = published[-1].batch_id
-        report.publish_changes(request.dataset, newest, pipeline.changes(current, newest))
+    report.publish_refresh(current, dataset, outcomes)
+    if any(outcome.edition is not None for outcome in outcomes):
         pipeline.finish(current)
-    return ending(outcomes)

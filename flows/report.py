@@ -6,22 +6,24 @@ rendering functions are plain; only `publish_*` speaks to Prefect. A key is stab
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from warehouse.schema import CheckResult, Severity
+from flows import held, held_page, links, pipeline, trend
+from flows.markdown import slug, table
+from flows.output import ORIGIN
+from warehouse.schema import Decision
 
 if TYPE_CHECKING:
+    from flows.links import Links
     from flows.pipeline import Outcome
+    from flows.settings import Settings
+    from warehouse.schema import CheckResult, IncidentChange
 
 Row = dict[str, Any]
-
-
-def slug(name: str) -> str:
-    """A Prefect artifact key: lower-case letters, digits and dashes."""
-    return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
 def headline(outcomes: Sequence[Outcome]) -> str:
@@ -37,16 +39,9 @@ def headline(outcomes: Sequence[Outcome]) -> str:
     return f"{len(outcomes)} batches: {told}; {sum(o.vintages for o in outcomes)} vintages"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Rows with the same keys as a markdown table; a bar within a cell is escaped."""
-    if not rows:
-        return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+def but(done: str) -> str:
+    """Before an error that came when the work itself was done: nobody should do it again because of it."""
+    return f"done, and it stands: {done}. But then: "
 
 
 def batch_rows(outcomes: Iterable[Outcome]) -> list[Row]:
@@ -83,80 +78,76 @@ def part_rows(outcomes: Iterable[Outcome]) -> list[Row]:
     ]
 
 
-def revision_rows(outcomes: Iterable[Outcome]) -> list[Row]:
-    """One row for every part in which something that was already known changed, counted in observations."""
-    return [
-        {
-            "known from": f"{p.known_from:%Y-%m-%d}" if p.known_from else "",
-            "part": p.part,
-            "revised": p.revised,
-            "added": p.added,
-            "withdrawn": p.withdrawn,
-            "change": p.change,
-        }
-        for o in outcomes
-        for p in o.parts
-        if p.revised or p.withdrawn
+def summary(
+    settings: Settings, dataset: str, outcomes: Sequence[Outcome], found: Links, beside: Mapping[str, UUID | None]
+) -> str:
+    """A refresh on one page: what happened, each batch, what was not read, and where to look further; `beside`: the other
+    artifacts of the run, by what is in them."""
+    lines = [f"> {ORIGIN[settings.profile]}\n"] if settings.profile in ORIGIN else []
+    lines += [f"## {dataset}\n", f"{headline(outcomes)}\n"]
+    if len(outcomes) > 1:
+        lines += [table(batch_rows(outcomes)), ""]
+    for outcome in outcomes:
+        lines += [f"- warning: {check.rule} in `{check.part}`, {check.observed}" for check in _warnings(outcome)]
+        lines += [f"- `{part.part}` {part.change}" for part in outcome.parts if part.part in outcome.unread]
+    further = {name: found.opened(artifact) for name, artifact in beside.items()}
+    further["the dataset's page"] = found.dataset(dataset)
+    lines += ["", *(f"- [{name}]({address})" for name, address in further.items() if address)]
+    return "\n".join(lines) + "\n"
+
+
+def _warnings(outcome: Outcome) -> list[CheckResult]:
+    """The failed checks of a batch that was published all the same; a held one has a page of its own."""
+    return [] if outcome.decision is Decision.QUARANTINED else list(outcome.failed_checks)
+
+
+def publish_refresh(settings: Settings, dataset: str, outcomes: Sequence[Outcome]) -> None:
+    """Publish the artifacts of a refresh: the page, the parts, what the newest published batch changed, the quality of the last
+    batches, and for a batch that is held back all that a person needs to decide."""
+    key, found = slug(dataset), links.of(settings)
+    held_back = [outcome.batch_id for outcome in outcomes if outcome.decision is Decision.QUARANTINED]
+    published = [outcome.batch_id for outcome in outcomes if outcome.edition is not None]
+    parts = create_table_artifact(
+        part_rows(outcomes), key=f"parts-{key}", description=f"Parts and vintages of {dataset}"
+    )
+    beside = {
+        "why the batch is held back, and the forms to decide": publish_held(settings, held_back[-1])
+        if held_back
+        else None,
+        "what was revised, and why": publish_changes(settings, dataset, published[-1]) if published else None,
+        "parts and vintages": cast(UUID, parts),
+        "quality of the last batches": publish_quality(settings, dataset),
+    }
+    page = summary(settings, dataset, outcomes, found, beside)
+    create_markdown_artifact(page, key=f"refresh-{key}", description=headline(outcomes))
+
+
+def publish_held(settings: Settings, batch_id: str) -> UUID:
+    """Publish what a person needs to know to decide on a batch, or what was decided on it."""
+    facts = held.facts(settings, batch_id)
+    dataset = facts["batch"]["dataset"]
+    page = held_page.page(facts, links.of(settings), settings.profile)
+    description = f"Batch {batch_id} of {dataset}: {facts['batch']['decision']}"
+    return cast(UUID, create_markdown_artifact(page, key=f"held-{slug(dataset)}", description=description))
+
+
+def publish_quality(settings: Settings, dataset: str) -> UUID | None:
+    """Publish how the checks of the dataset's last batches went; nothing before its first checks."""
+    rows = trend.rows(pipeline.open_warehouse(settings, create=False), dataset)
+    if not rows:
+        return None
+    shown = [
+        {"when": row["at"][:10], "decision": row["decision"]}
+        | {name: row[name] for name in ("passed", "critical", "warning", "info", "revised")}
+        | {"of": row["observations"]}
+        for row in reversed(rows)
     ]
-
-
-def check_rows(checks: Iterable[CheckResult]) -> list[Row]:
-    """One row a check, the gravest first."""
-    order = list(Severity)
-    return [
-        {
-            "severity": c.severity.value,
-            "rule": c.rule,
-            "part": c.part,
-            "rows": f"{c.unexpected} of {c.examined}",
-            "observed": c.observed,
-            "expected": c.expected,
-            "accepted because": c.accepted or "",
-        }
-        for c in sorted(checks, key=lambda c: order.index(c.severity))
-    ]
-
-
-def example_rows(checks: Iterable[CheckResult]) -> list[Row]:
-    """The worst observations each check names, as one readable text a row."""
-    return [
-        {"rule": c.rule, "part": c.part, "observation": ", ".join(f"{k} {v}" for k, v in example.items())}
-        for c in checks
-        for example in c.examples
-    ]
-
-
-def findings(batch: str, failed: Sequence[CheckResult]) -> str:
-    """What the gate held against a batch: failed checks and the worst observations; "" when there is nothing."""
-    if not failed:
-        return ""
-    text = f"### Checks that failed in batch `{batch}`\n\n{table(check_rows(failed))}\n"
-    examples = example_rows(failed)
-    return text + (f"\n### Worst observations\n\n{table(examples)}\n" if examples else "")
-
-
-def summary(dataset: str, profile: str, outcomes: Sequence[Outcome]) -> str:
-    """The run on one page: what happened, every batch, every finding, and what a person may do about a quarantine."""
-    sandbox = "> SANDBOX: published figures served by a local stand-in\n\n" if profile == "sandbox" else ""
-    text = f"{sandbox}## {dataset}\n\n{headline(outcomes)}\n\n{table(batch_rows(outcomes))}\n\n"
-    text += "\n".join(filter(None, (findings(o.batch_id, o.failed_checks) for o in outcomes)))
-    held = [o.batch_id for o in outcomes if o.decision.value == "quarantined"]
-    if held:
-        text += (
-            f"\n### What next\n\nNothing of {', '.join(held)} is visible; the last good data keep serving. "
-            f"Run the deployment `review`, or `figurekeeper release {held[-1]} --reason … --by …` (or `discard`).\n"
-        )
-    return text
-
-
-def publish_refresh(dataset: str, profile: str, outcomes: Sequence[Outcome]) -> None:
-    """Publish the artifacts of a refresh: the page, the parts, and what was revised."""
-    key = slug(dataset)
-    create_markdown_artifact(summary(dataset, profile, outcomes), key=f"refresh-{key}", description=headline(outcomes))
-    create_table_artifact(part_rows(outcomes), key=f"parts-{key}", description=f"Parts and vintages of {dataset}")
-    revised = revision_rows(outcomes)
-    if revised:
-        create_table_artifact(revised, key=f"revisions-{key}", description=f"What was revised in {dataset}")
+    text = (
+        f"## Quality of {dataset}\n\nThe last {len(rows)} batches, newest first: checks that passed, those that failed by "
+        f"severity, and how many of its observations each revised.\n\n{table(shown)}\n"
+    )
+    description = f"Checks of {dataset}, batch by batch"
+    return cast(UUID, create_markdown_artifact(text, key=f"quality-{slug(dataset)}", description=description))
 
 
 def change_rows(summary: Iterable[Row]) -> list[Row]:
@@ -174,39 +165,34 @@ def change_rows(summary: Iterable[Row]) -> list[Row]:
     ]
 
 
-def publish_changes(dataset: str, batch_id: str, summary: Sequence[Row]) -> None:
+def publish_changes(settings: Settings, dataset: str, batch_id: str) -> UUID | None:
     """Publish what a batch changed against the vintages before it; nothing when nothing that was known changed."""
-    if summary:
-        create_table_artifact(
-            change_rows(summary), key=f"changes-{slug(dataset)}", description=f"What batch {batch_id} changed, and why"
-        )
+    rows = change_rows(pipeline.changes(settings, batch_id))
+    if not rows:
+        return None
+    description = f"What batch {batch_id} changed, and why"
+    return cast(UUID, create_table_artifact(rows, key=f"changes-{slug(dataset)}", description=description))
 
 
-def publish_review(outcome: Outcome, checks: Sequence[CheckResult], action: str, by: str, reason: str) -> None:
-    """Publish the record of a person's decision, with what the gate had held against the batch."""
-    text = f"## {action} of batch `{outcome.batch_id}`\n\n{outcome.message}\n\n**{by}**: {reason}\n\n"
-    text += findings(outcome.batch_id, checks)
-    create_markdown_artifact(text, key=f"review-{slug(outcome.dataset)}", description=f"{action} by {by}")
-
-
-def cost_rows(totals: Iterable[Row]) -> list[Row]:
-    """A plan in sum (rows of estimate.totals), for people."""
-    return [
-        {
-            "provider": row["provider"],
-            "cost": row["cost"],
-            "requests": row["requests"],
-            "bytes": f"{row['bytes']:,}" + (f" and {row['unknown']} answers of unknown size" if row["unknown"] else ""),
-            "left of the quota": f"{row['left']} of {row['limit']} in {row['window']} s",
-            "waiting, at most": f"{row['seconds']} s",
-            "runs": row["runs"],
-        }
-        for row in totals
+def publish_review(settings: Settings, outcome: Outcome, by: str, reason: str) -> None:
+    """Publish a person's decision with its effect, and the batch's own page, which then says so, too."""
+    effect = f"edition {outcome.edition} shows it" if outcome.edition is not None else "what readers see stays as it is"
+    lines = [
+        f"> {ORIGIN[settings.profile]}\n" if settings.profile in ORIGIN else "",
+        f"## Batch `{outcome.batch_id}` is {outcome.decision.value}\n",
+        f"- **By** {by} (as typed into the form; the server knows no users, so nobody checked it)",
+        f"- **Reason** {reason}",
+        f"- **Effect** {effect}",
+        *(f"- **Incident {change.id}** {change.transition}: {change.title}" for change in outcome.incidents),
     ]
+    found = links.of(settings).dataset(outcome.dataset)
+    lines += [f"- [The dataset's page]({found})"] if found else []
+    description = f"{outcome.batch_id} {outcome.decision.value} by {by}"
+    create_markdown_artifact("\n".join(lines), key=f"review-{slug(outcome.dataset)}", description=description)
+    publish_held(settings, outcome.batch_id)
 
 
-def publish_plan(rows: Sequence[Row], totals: Sequence[Row], text: str) -> None:
-    """Publish the plan of a backfill: the cost on a page, every request in a table."""
-    page = f"## What this backfill would ask\n\n{text}\n\n{table(cost_rows(totals))}\n"
-    create_markdown_artifact(page, key="backfill-plan", description=text)
-    create_table_artifact(list(rows), key="backfill-requests", description=f"{len(rows)} first requests")
+def publish_acknowledgement(closed: IncidentChange) -> None:
+    """Publish an editor's word on an incident."""
+    text = f"## Incident {closed.id} of {closed.dataset} is closed\n\n{closed.title}\n\n{closed.text}\n"
+    create_markdown_artifact(text, key=f"acknowledged-{slug(closed.dataset)}", description=closed.text)

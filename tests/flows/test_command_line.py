@@ -6,9 +6,7 @@ import json
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +14,7 @@ import pytest
 
 from connectors import datasets as files
 from flows import cli
+from tests.flows import sinks
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -133,11 +132,11 @@ def test_lineage_ends_at_the_bytes(run: Run, home: Path) -> None:
 @pytest.mark.worldbank
 def test_a_backfill_of_the_archive_takes_its_place_before_what_is_held(run: Run, home: Path) -> None:
     from connectors.contract import Ask
-    from flows import pipeline, settings
+    from flows import backfills, settings
 
     run("refresh", "worldbank.wdi")
     ask = Ask(parts=("GB.XPD.RSDV.GD.ZS",), versions=("202507", "202109", "202112"))
-    outcomes = pipeline.backfill(settings.load(), "worldbank.wdi", ask, reason="a test", note=lambda _: None)
+    outcomes = backfills.run(settings.load(), "worldbank.wdi", ask, reason="a test", note=lambda _: None).outcomes
     assert [outcome.vintages for outcome in outcomes] == [1, 0, 1]
     assert "no data for any part" in outcomes[1].message
     assert json.loads(run("status", "--format", "json").out)["incidents"] == []
@@ -244,43 +243,19 @@ def test_another_profile_is_refused(run: Run, home: Path, monkeypatch: pytest.Mo
     assert "FIGUREKEEPER_PROFILE" in run("status").err
 
 
-@pytest.fixture
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """An address that takes notices, and what it took."""
-    taken: list[dict[str, Any]] = []
-
-    class Sink(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return None
-
-    server = HTTPServer(("127.0.0.1", 0), Sink)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/hook", taken
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_webhook_gets_each_notice_once(
-    run: Run, webhook: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address, taken = webhook
-    monkeypatch.setenv("FIGUREKEEPER_WEBHOOK_URL", address)
-    run("refresh", "nbs.fdi_by_country", "--fault", "403")
-    run("refresh", "nbs.fdi_by_country", "--fault", "403")
-    run("refresh", "nbs.fdi_by_country")
-    assert [(notice["transition"], notice["dataset"]) for notice in taken] == [
+def test_a_webhook_gets_each_notice_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sinks.web() as hook:
+        monkeypatch.setenv("FIGUREKEEPER_WEBHOOK_URL", hook.address)
+        run("refresh", "nbs.fdi_by_country", "--fault", "403")
+        run("refresh", "nbs.fdi_by_country", "--fault", "403")
+        run("refresh", "nbs.fdi_by_country")
+    assert [(notice["transition"], notice["dataset"]) for notice in hook.taken] == [
         ("opened", "nbs.fdi_by_country"),
         ("closed", "nbs.fdi_by_country"),
     ]
-    shown = run("status").out
-    assert address not in shown
-    assert "webhook_url" in shown
+    shown = run("status").out + run("alerts").out
+    assert hook.address not in shown
+    assert "webhook" in shown
 
 
 def test_a_sandbox_on_a_taken_port_is_wrong_use(run: Run) -> None:

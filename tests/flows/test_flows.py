@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +13,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
-from connectors import datasets
 from connectors.errors import Throttled
-from flows import alerts, backfill, estimate, notices, pipeline, refresh, review
-from flows.forms import BackfillForm, RefreshForm, ReviewForm
+from flows import alerts, held, notices, pipeline, refresh, review
+from flows.forms import AcknowledgeForm, RefreshForm, ReviewForm
+from flows.notices.channels import Inbox, NotDelivered
 from flows.pipeline import IncidentChange, Outcome, PartOutcome
 from flows.settings import Settings
-from warehouse.errors import WrongState
+from warehouse.errors import StoreUnwritable
 from warehouse.schema import CheckResult, Decision, Severity
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("service")]
@@ -32,6 +33,33 @@ def outcome(decision: Decision, **changes: Any) -> Outcome:
     known: dict[str, Any] = {"message": f"told: {decision.value}", "parts": (PART,), "vintages": 1}
     known["edition"] = 1 if decision is Decision.PUBLISHED else None
     return Outcome("oecd.sbrd", "b1", decision, **{**known, **changes})
+
+
+FACTS: dict[str, Any] = {
+    "batch": {"batch_id": "b1", "dataset": "oecd.sbrd", "decision": "quarantined", "can": "release, discard"},
+    "asked": "everything",
+    "serving": "edition 1",
+    "decisions": [],
+    "checks": [
+        {
+            "severity": "critical",
+            "rule": CHECK.rule,
+            "parts": [CHECK.part],
+            "found": CHECK.observed,
+            "expected": CHECK.expected,
+            "why": "A changed unit.",
+        }
+    ],
+    "worst": [],
+    "verdicts": {"en": [], "zh": []},
+}
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, service_home: Path) -> None:
+    """The flows read the ledger of the session's service, and the facts of a batch that is played."""
+    monkeypatch.setenv("FIGUREKEEPER_HOME", str(service_home))
+    monkeypatch.setattr(held, "facts", lambda *_: FACTS)
 
 
 @pytest.fixture
@@ -86,7 +114,6 @@ def test_a_publish_ends_completed_with_artifacts(
     assert calls[0]["fault"] is None
     assert calls[0]["run_id"]
     assert "told: published" in artifact("refresh-oecd-sbrd")
-    assert "3 revised" in artifact("revisions-oecd-sbrd")
     assert len(finished) == 1
     assert announced == []
 
@@ -103,13 +130,16 @@ def test_an_unchanged_refresh_ends_completed_and_rewrites_nothing(
 def test_a_quarantine_is_red_has_its_own_name_and_is_announced(
     monkeypatch: pytest.MonkeyPatch, announced: list[IncidentChange], finished: list[Settings]
 ) -> None:
-    held = outcome(Decision.QUARANTINED, failed_checks=(CHECK,), incident=OPENED, vintages=0)
-    calls = playing(monkeypatch, "refresh", held)
+    quarantined = outcome(Decision.QUARANTINED, failed_checks=(CHECK,), incident=OPENED, vintages=0)
+    calls = playing(monkeypatch, "refresh", quarantined)
     state = refresh.refresh_dataset(RefreshForm(dataset="oecd.sbrd", fault="scaled_by_1000"), return_state=True)
     assert (state.type.value, state.name) == ("FAILED", "Quarantined")
     assert calls[0]["fault"] == "scaled_by_1000"
     assert announced == [OPENED]
-    assert "scale-jump" in artifact("refresh-oecd-sbrd")
+    assert "told: quarantined" in artifact("refresh-oecd-sbrd")
+    page = artifact("held-oecd-sbrd")
+    assert "**scale-jump** in G_PPP: ratio 1000; expected none. A changed unit." in page
+    assert "figurekeeper discard b1 " in page
 
 
 def test_a_provider_failure_ends_failed_with_the_next_step(
@@ -136,8 +166,8 @@ def test_a_walk_is_one_run_of_many_batches(monkeypatch: pytest.MonkeyPatch, fini
 def test_review_passes_reason_name_and_run_to_the_audit(
     monkeypatch: pytest.MonkeyPatch, announced: list[IncidentChange], finished: list[Settings]
 ) -> None:
+    monkeypatch.setattr(held, "find", lambda _, named, __: named)
     calls = playing(monkeypatch, "decide", outcome(Decision.RELEASED, incident=OPENED))
-    monkeypatch.setattr(review, "held_against", lambda *_: [CHECK])
     form = ReviewForm(batch="b1", decision="release", reason="checked with the OECD", by="A. Person")
     state = review.review(form, return_state=True)
     assert state.type.value == "COMPLETED"
@@ -145,47 +175,59 @@ def test_review_passes_reason_name_and_run_to_the_audit(
     assert (calls[0]["reason"], calls[0]["by"]) == ("checked with the OECD", "A. Person")
     assert calls[0]["run_id"]
     page = artifact("review-oecd-sbrd")
-    assert "A. Person" in page
-    assert "scale-jump" in page
+    assert "**By** A. Person (as typed into the form" in page
+    assert "checked with the OECD" in page
+    assert "scale-jump" in artifact("held-oecd-sbrd")
     assert (len(announced), len(finished)) == (1, 1)
 
 
-def test_review_of_a_batch_in_the_wrong_state_ends_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    playing(monkeypatch, "decide", WrongState("batch b1 is published", next_step="use void"))
+def test_what_stands_is_told_even_when_something_fails_after_it(
+    monkeypatch: pytest.MonkeyPatch, announced: list[IncidentChange]
+) -> None:
+    def full(_: Settings) -> None:
+        raise StoreUnwritable("the disk is full", next_step="make room, then `figurekeeper pages`")
+
+    monkeypatch.setattr(pipeline, "finish", full)
+    monkeypatch.setattr(pipeline, "changes", lambda *_: [])
+    monkeypatch.setattr(held, "find", lambda _, named, __: named)
+    playing(monkeypatch, "decide", outcome(Decision.RELEASED))
+    form = ReviewForm(batch="b1", decision="release", reason="checked with the OECD", by="A. Person")
+    decided = review.review(form, return_state=True)
+    playing(monkeypatch, "refresh", outcome(Decision.PUBLISHED))
+    refreshed = refresh.refresh_dataset(RefreshForm(dataset="oecd.sbrd"), return_state=True)
+    for state, word in ((decided, "released"), (refreshed, "published")):
+        assert state.type.value == "FAILED"
+        assert str(state.message).startswith(
+            f"done, and it stands: told: {word}. But then: the disk is full. Next: make"
+        )
+
+
+def test_review_of_an_unknown_batch_ends_failed_and_names_those_that_could_be_meant() -> None:
     form = ReviewForm(batch="b1", decision="release", reason="because", by="A. Person")
     state = review.review(form, return_state=True)
-    assert state.message == "batch b1 is published. Next: use void"
     assert state.type.value == "FAILED"
-
-
-def test_a_plan_asks_nothing_and_shows_its_cost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = playing(monkeypatch, "refresh", outcome(Decision.PUBLISHED))
-    form = BackfillForm(datasets=["oecd.sbrd"], period_from="2000")
-    state = backfill.backfill(form, return_state=True)
-    assert asked == []
     assert state.message is not None
-    requests = estimate.rows(Settings(home=tmp_path), ["oecd.sbrd"], "2000")
-    assert state.message.startswith(f"oecd.sbrd: {len(requests)} first requests (9 oecd data, 3 oecd structure), ")
-    assert "; nothing was asked" in state.message
-    shown = artifact("backfill-requests")
-    assert len(requests) > len(datasets.load("oecd.sbrd").parts)
-    assert [row["request"] for row in json.loads(shown)] == [row["request"] for row in requests]
-    assert "| oecd | data |" in artifact("backfill-plan")
+    assert state.message.startswith("there is no batch 'b1'. Next: ")
 
 
-def test_a_backfill_runs_every_dataset_and_needs_a_reason(
+def test_an_incident_that_nobody_knows_cannot_be_acknowledged() -> None:
+    form = AcknowledgeForm(incident=999, reason="nothing to mend", by="E. Editor")
+    state = review.acknowledge(form, return_state=True)
+    assert state.type.value == "FAILED"
+    assert state.message == "there is no incident 999. Next: `figurekeeper status` lists those that are open"
+
+
+def test_an_acknowledgement_is_announced_and_closes(
     monkeypatch: pytest.MonkeyPatch, announced: list[IncidentChange], finished: list[Settings]
 ) -> None:
-    asked = playing(monkeypatch, "backfill", [outcome(Decision.PUBLISHED)])
-    form = {"datasets": ["worldbank.wdi", "oecd.sbrd"], "mode": "run", "period_from": "2010"}
-    refused = backfill.backfill(BackfillForm.model_validate(form), return_state=True)
-    assert refused.message is not None
-    assert "needs a reason" in refused.message
-    assert asked == []
-    state = backfill.backfill(BackfillForm.model_validate({**form, "reason": "a new paper"}), return_state=True)
-    assert state.type.value == "COMPLETED"
-    assert [call["arguments"][0] for call in asked] == ["worldbank.wdi", "oecd.sbrd"]
-    assert asked[0]["arguments"][1].scope.start == "2010"
+    closed = replace(OPENED, transition="closed", text="acknowledged by E. Editor: nothing to mend")
+    monkeypatch.setattr(held, "take_note", lambda *_, **__: closed)
+    form = AcknowledgeForm(incident=7, reason="nothing to mend", by="E. Editor")
+    state = review.acknowledge(form, return_state=True)
+    assert (state.type.value, state.message) == ("COMPLETED", closed.text)
+    assert announced == [closed]
+    assert closed.text in artifact("acknowledged-oecd-sbrd")
+    assert len(finished) == 1
 
 
 def test_a_run_without_its_limit_fails_rather_than_go_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,30 +239,23 @@ def test_a_run_without_its_limit_fails_rather_than_go_unlimited(monkeypatch: pyt
     assert "ConcurrencySlotAcquisitionError" in state.message
 
 
-def test_delivery_goes_on_when_one_channel_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class Owed:
-        def __init__(self, title: str, channel: str) -> None:
-            self.title, self.channel = title, channel
-
-    def deliver(_: Settings, notice: Any) -> bool:
-        if notice.channel == "webhook":
-            raise notices.NotDelivered("the webhook refused", next_step="mend it")
-        return True
-
-    owed = [Owed("a", "webhook"), Owed("a", "inbox")]
-    monkeypatch.setattr(notices, "pending_notices", lambda _: owed)
-    monkeypatch.setattr(notices, "deliver", deliver)
+def test_delivery_ends_failed_when_one_channel_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    told = SimpleNamespace(title="a", channel="inbox", remark="")
+    refused = [NotDelivered(inbox, "the disk is full", "make room")]
+    monkeypatch.setattr(notices, "deliver_pending", lambda _: ([told], refused))
     failed = alerts.deliver_notice("7", return_state=True)
-    assert (failed.type.value, failed.message) == ("FAILED", "the webhook refused. Next: mend it")
-    owed.pop(0)
-    done = alerts.deliver_notice("7", return_state=True)
-    assert done.message == "notices delivered: a (inbox)"
+    assert failed.type.value == "FAILED"
+    assert failed.message is not None
+    assert failed.message.endswith("which stays owed: the disk is full. Next: make room; delivered: a (inbox)")
+    monkeypatch.setattr(notices, "deliver_pending", lambda _: ([told], []))
+    assert alerts.deliver_notice("7", return_state=True).message == "delivered: a (inbox)"
 
 
 def test_an_announcement_names_dataset_and_incident() -> None:
     event = alerts.announce(OPENED)
     assert event is not None
     assert event.event == "figurekeeper.incident.opened"
-    assert event.resource.id == "figurekeeper.dataset.oecd.sbrd"
+    assert event.resource.id == "figurekeeper.subject.oecd.sbrd"
     assert event.payload["incident"] == "7"
     assert alerts.announce(None) is None

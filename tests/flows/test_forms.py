@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import ValidationError
 
 from connectors import datasets
 from connectors.sandbox import faults
 from flows.backfill import ask_of
-from flows.forms import BackfillForm, RefreshForm, ReviewForm
+from flows.forms import AcknowledgeForm, BackfillForm, RefreshForm, ReviewForm
 from warehouse.errors import UsageError
 
 
@@ -23,7 +25,7 @@ def test_date_and_fault_are_not_offered_outside_the_sandbox(monkeypatch: pytest.
     assert list(RefreshForm.model_json_schema()["properties"]) == ["dataset", "full"]
 
 
-@pytest.mark.parametrize("form", [RefreshForm, BackfillForm, ReviewForm])
+@pytest.mark.parametrize("form", [RefreshForm, BackfillForm, ReviewForm, AcknowledgeForm])
 def test_every_field_has_a_title_and_a_description_and_no_tabs(form: type[RefreshForm]) -> None:
     for field in form.model_json_schema()["properties"].values():
         assert field["title"]
@@ -45,6 +47,13 @@ def test_review_form_wants_batch_reason_and_name() -> None:
     with pytest.raises(ValidationError) as caught:
         ReviewForm.model_validate({"batch": "", "decision": "release", "reason": "", "by": " "})
     assert {error["loc"][0] for error in caught.value.errors()} == {"batch", "reason", "by"}
+
+
+def test_the_ui_counts_no_blanks_as_a_reason_or_a_name() -> None:
+    fields = ReviewForm.model_json_schema()["properties"]
+    for name, blank, good in (("reason", "  \n ", "new\nunit"), ("by", "A ", "Li Wei")):
+        assert re.search(fields[name]["pattern"], good)
+        assert re.search(fields[name]["pattern"], blank) is None
 
 
 def test_backfill_form_turns_a_span_of_months_into_versions_and_periods_into_a_scope() -> None:

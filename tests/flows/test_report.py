@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
-from flows import report
+from flows import markdown, report
+from flows.links import Links
 from flows.pipeline import Outcome, PartOutcome
+from flows.settings import Settings
 from warehouse.schema import CheckResult, Decision, Severity
 
 CHECK = CheckResult(
@@ -28,9 +32,11 @@ HELD = Outcome(
     "worldbank.wdi", "b2", Decision.QUARANTINED, "quarantined: scale-jump", failed_checks=(CHECK,), results=(CHECK,)
 )
 
+LINKS = Links("http://prefect.example", "http://pages.example")
+
 
 def test_keys_are_lower_case_with_dashes() -> None:
-    assert report.slug("oecd.pct_cooperation") == "oecd-pct-cooperation"
+    assert markdown.slug("oecd.pct_cooperation") == "oecd-pct-cooperation"
 
 
 def test_headline_of_one_batch_is_its_message_and_of_a_walk_counts_decisions() -> None:
@@ -38,25 +44,25 @@ def test_headline_of_one_batch_is_its_message_and_of_a_walk_counts_decisions() -
     assert report.headline([PUBLISHED, PUBLISHED, HELD]).startswith("3 batches: 2 published, 1 quarantined")
 
 
-def test_summary_of_a_quarantine_names_rule_observation_and_next_step() -> None:
-    text = report.summary("worldbank.wdi", "sandbox", [PUBLISHED, HELD])
+def test_summary_of_a_quarantine_leads_to_the_page_of_the_held_batch() -> None:
+    held = UUID(int=7)
+    text = report.summary(Settings(), "worldbank.wdi", [PUBLISHED, HELD], LINKS, {"why": held, "revised": None})
     assert text.startswith("> SANDBOX")
-    assert "| critical | scale-jump | GB.XPD.RSDV.GD.ZS | 108 of 111 |" in text
-    assert "period 2017, value 4073.0" in text
-    assert "figurekeeper release b2" in text
+    assert "| b2 | quarantined |" in text
+    assert f"[why](http://prefect.example/v2/artifacts/artifact/{held})" in text
+    assert "revised]" not in text
+    assert f"]({LINKS.dataset('worldbank.wdi')})" in text
 
 
-def test_summary_of_a_publish_asks_nothing_of_a_person() -> None:
-    text = report.summary("worldbank.wdi", "live", [PUBLISHED])
+def test_summary_of_a_publish_asks_nothing_of_a_person_and_tells_warnings_and_what_was_not_read() -> None:
+    mild = replace(CHECK, severity=Severity.WARNING, rule="share-revised", observed="0.95")
+    unread = PartOutcome("SP.POP.TOTL", "failed: a 500")
+    warned = replace(PUBLISHED, failed_checks=(mild,), parts=(PART, unread))
+    text = report.summary(Settings(profile="live"), "worldbank.wdi", [warned], Links(), {"why": UUID(int=7)})
     assert "SANDBOX" not in text
-    assert "What next" not in text
-    assert "Checks that failed" not in text
-
-
-def test_revisions_list_only_parts_in_which_known_values_changed() -> None:
-    added_only = PartOutcome("SP.POP.TOTL", "2 added", "v8", PART.known_from, 0, 2, 0)
-    both = Outcome("worldbank.wdi", "b3", Decision.PUBLISHED, "", parts=(PART, added_only))
-    assert [row["part"] for row in report.revision_rows([both])] == ["GB.XPD.RSDV.GD.ZS"]
+    assert "held" not in text
+    assert "- warning: share-revised in `GB.XPD.RSDV.GD.ZS`, 0.95" in text
+    assert "- `SP.POP.TOTL` failed: a 500" in text
 
 
 def test_what_a_batch_changed_is_counted_by_kind_with_causes() -> None:
@@ -73,10 +79,5 @@ def test_what_a_batch_changed_is_counted_by_kind_with_causes() -> None:
     ]
 
 
-def test_failed_checks_come_gravest_first() -> None:
-    mild = CheckResult("no-gaps", "dataset", "p", Severity.WARNING, False, 3, 1, "1 missing", "none")
-    assert [row["severity"] for row in report.check_rows([mild, CHECK])] == ["critical", "warning"]
-
-
 def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
-    assert report.table([{"a": "x|y"}]).splitlines()[-1] == "| x\\|y |"
+    assert markdown.table([{"a": "x|y"}]).splitlines()[-1] == "| x\\|y |"
