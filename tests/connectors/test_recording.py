@@ -37,6 +37,10 @@ def read(name: str, transport: Transport) -> Read:
     return data, [finding.text for finding in structures.against_file(dataset, structure)]
 
 
+def _keep(recorder: Recorder, name: str, base: str, payload: Payload, _: str | None) -> None:
+    recorder.keep(name, base, payload)
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Read]]:
     """A recording of three datasets, and what was read while it was made."""
@@ -46,7 +50,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         for name in NAMES:
             provider = name.split(".")[0]
             base = f"http://127.0.0.1:{sandbox.port}/{provider}"
-            keep = partial(Recorder(folder).keep, name, base)
+            keep = partial(_keep, Recorder(folder), name, base)
             with Transport(provider, base, archive=keep, trust_date=True) as transport:
                 found[name] = read(name, transport)
     return folder, found
