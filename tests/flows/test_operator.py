@@ -58,7 +58,9 @@ class Operator:
         """Find a deployment in the list and open its form."""
         self.page.goto(f"{self.ui}/v2/deployments")
         self.page.get_by_placeholder("Search deployments").fill(deployment)
+        self.page.wait_for_url(f"**flowOrDeploymentName={deployment}**")  # a click before the search is done is lost
         self.page.get_by_role("table").get_by_role("link", name=deployment, exact=True).first.click()
+        self.page.wait_for_url("**/deployments/deployment/**")
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Custom run").click()
         expect(self.button("Submit")).to_be_visible()
