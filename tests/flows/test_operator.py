@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from warehouse import lineage
 CHROMIUM = shutil.which("chromium")
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 DATASET = "oecd.gerd"
+TRIES = 3
 PATIENCE = 150_000  # milliseconds; a run starts a process, and the machine may be busy
 
 pytestmark = [
@@ -71,8 +73,13 @@ class Operator:
     def submit(self) -> str:
         """Submit the form, follow the link to its run, and return the run's id."""
         name = self.page.get_by_label("Run Name").input_value()
-        self.button("Submit").click()
-        self.page.get_by_role("listitem").filter(has_text=name).get_by_role("link", name="View run").click()
+        link = self.page.get_by_role("listitem").filter(has_text=name).get_by_role("link", name="View run").first
+        for _ in range(TRIES):
+            self.button("Submit").click()
+            with suppress(AssertionError):  # a busy server answers 503, and a person presses again
+                expect(link).to_be_visible(timeout=PATIENCE / TRIES)
+                break
+        link.click()
         self.page.wait_for_url("**/runs/flow-run/**")
         expect(self.page.get_by_role("tab", name="Logs")).to_be_visible()  # else the list of runs is still shown
         found = re.search(r"flow-run/([0-9a-f-]{36})", self.page.url)
